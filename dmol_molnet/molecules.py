@@ -1,0 +1,343 @@
+"""A molecule: element numbers, positions in Å, bonds and their orders; and the molecules the book calls by name.
+
+Shapes: A atoms, B bonds.  Energies are in eV, forces in eV/Å.  A molecule does not change: its arrays are read-only.
+RDKit and ASE are imported only by the methods that need them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import ase
+    import networkx as nx
+    import rdkit.Chem
+
+SYMBOLS = tuple(
+    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
+    "Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt "
+    "Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc "
+    "Lv Ts Og".split()
+)
+"""Element symbols by atomic number; number 0 is no element."""
+
+EXAMPLES = {
+    "water": "O",
+    "methanol": "CO",
+    "ethanol": "CCO",
+    "dimethyl ether": "COC",
+    "cyclohexane": "C1CCCCC1",
+    "benzene": "c1ccccc1",
+    "decalin": "C1CCC2CCCCC2C1",
+    "bicyclopentyl": "C1CCC(C1)C1CCCC1",
+    "acetylacetone": "CC(O)=CC(C)=O",
+}
+"""SMILES of the molecules that the book calls by name; acetylacetone is the enol."""
+
+
+_BOND_KINDS = {1.0: "SINGLE", 1.5: "AROMATIC", 2.0: "DOUBLE", 3.0: "TRIPLE", 4.0: "QUADRUPLE"}  # RDKit's names
+
+
+class InputError(ValueError):
+    """Bad input; its message is one sentence that names the input and says what would be right."""
+
+
+def quoted(value: object, width: int = 60) -> str:
+    """`value` as it would be typed, shortened, on one line and printable anywhere: for messages."""
+    text = ascii(value)
+    return text if len(text) <= width else f"{text[: width - 9]}…{text[-8:]}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Molecule:
+    """Atoms, and what is known of them.
+
+    Args:
+        numbers: int [A], atomic numbers 1 to 118.
+        positions: float64 [A, 3] in Å, or None.
+        bonds: int [B, 2], each bond once, no atom with itself.
+        bond_orders: float [B]; 1.5 in an aromatic ring.  All 1 where not given.
+        charge: of the whole molecule, in e; the sum of the formal charges where not given.
+        cell, pbc: float [3, 3] in Å and bool [3]; both None for an open molecule.
+        energy: eV, or None.
+        forces: float64 [A, 3] in eV/Å, or None.
+        formal_charges: int [A]; all 0 where not given.
+        implicit_hydrogens: int [A], hydrogens of an atom that are not atoms of their own; all 0 where not given.
+
+    Raises:
+        InputError: a shape, a number or an index is out of range.
+    """
+
+    numbers: np.ndarray
+    positions: np.ndarray | None = None
+    bonds: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), int))
+    bond_orders: np.ndarray | None = None
+    charge: int | None = None
+    cell: np.ndarray | None = None
+    pbc: np.ndarray | None = None
+    energy: float | None = None
+    forces: np.ndarray | None = None
+    formal_charges: np.ndarray | None = None
+    implicit_hydrogens: np.ndarray | None = None
+
+    def __post_init__(self):
+        numbers = self._keep("numbers", self.numbers, int, (-1,))
+        if numbers.size and not (numbers.min() >= 1 and numbers.max() < len(SYMBOLS)):
+            wrong = next(int(z) for z in numbers if not 1 <= z < len(SYMBOLS))
+            raise InputError(f"{wrong} is not the atomic number of an element; those run from 1 to {len(SYMBOLS) - 1}")
+        n = len(numbers)
+        bonds = self._keep("bonds", self.bonds, int, (-1, 2))
+        if bonds.size and (bonds.min() < 0 or bonds.max() >= n or (bonds[:, 0] == bonds[:, 1]).any()):
+            raise InputError(f"a bond joins two different atoms, numbered from 0 to {n - 1}")
+        if len({frozenset(bond) for bond in bonds.tolist()}) < len(bonds):
+            raise InputError("each bond is listed once; one of these is listed twice")
+        orders = np.ones(len(bonds)) if self.bond_orders is None else self.bond_orders
+        self._keep("bond_orders", orders, float, (len(bonds),))
+        for name, dtype, shape, default in (
+            ("positions", float, (n, 3), None),
+            ("forces", float, (n, 3), None),
+            ("cell", float, (3, 3), None),
+            ("pbc", bool, (3,), None),
+            ("formal_charges", int, (n,), np.zeros(n, int)),
+            ("implicit_hydrogens", int, (n,), np.zeros(n, int)),
+        ):
+            value = getattr(self, name)
+            value = default if value is None else value
+            if value is not None:
+                self._keep(name, value, dtype, shape)
+        charge = int(self.formal_charges.sum()) if self.charge is None else int(self.charge)
+        object.__setattr__(self, "charge", charge)
+
+    def _keep(self, name: str, value, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+        """Set the attribute `name` to a read-only array of `dtype`, whose shape must be `shape` (-1: any length)."""
+        try:
+            array = np.array(value, dtype)
+        except (TypeError, ValueError):
+            raise InputError(f"{name} must be an array of {dtype.__name__}, not {quoted(value)}") from None
+        if array.size == 0 and shape[0] in (-1, 0):
+            array = array.reshape(0, *shape[1:])
+        if array.ndim != len(shape) or any(
+            want not in (-1, have) for want, have in zip(shape, array.shape, strict=True)
+        ):
+            wanted = ", ".join("any" if want == -1 else str(want) for want in shape)
+            raise InputError(f"{name} must have the shape [{wanted}], not {list(array.shape)}")
+        array.setflags(write=False)
+        object.__setattr__(self, name, array)
+        return array
+
+    # ------------------------------------------------------------------ where molecules come from
+
+    @classmethod
+    def from_smiles(cls, smiles: str, hydrogens: bool = True) -> Molecule:
+        """The molecule that a SMILES writes, without positions.
+
+        Args:
+            smiles: for example `"CO"`, methanol.
+            hydrogens: True makes every hydrogen an atom; False leaves them out, as drawings do.
+
+        Raises:
+            InputError: the SMILES is empty, cannot be parsed, breaks a valence, or names no element (`*`).
+        """
+        from rdkit import Chem, rdBase
+
+        if not isinstance(smiles, str):
+            raise InputError(f"a SMILES is text, such as 'CO'; this is {quoted(smiles)}")
+        text = smiles.strip()
+        if not text:
+            raise InputError("the SMILES is empty; water, for one, is 'O'")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise InputError(
+                f"{quoted(smiles)} is not a SMILES: it has a space or a character that SMILES does not use"
+            )
+        with rdBase.BlockLogs():
+            unchecked = Chem.MolFromSmiles(text, sanitize=False)
+            if unchecked is None:
+                raise InputError(
+                    f"{quoted(text)} is not a SMILES: check its brackets, ring numbers and element symbols"
+                )
+            problems = Chem.DetectChemistryProblems(unchecked)
+            mol = None if problems else Chem.MolFromSmiles(text)
+            if mol is None:
+                reason = problems[0].Message().strip() if problems else "its atoms do not make a molecule"
+                raise InputError(f"{quoted(text)} breaks the rules of valence: {reason}")
+            mol = Chem.AddHs(mol) if hydrogens else Chem.RemoveHs(mol)
+        return cls.from_rdkit(mol)
+
+    @classmethod
+    def from_rdkit(cls, mol: rdkit.Chem.Mol) -> Molecule:
+        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule."""
+        atoms, bonds = list(mol.GetAtoms()), list(mol.GetBonds())
+        if any(atom.GetAtomicNum() == 0 for atom in atoms):
+            raise InputError("an atom written '*' is a placeholder, not an element; name the element")
+        kinds = {str(bond.GetBondType()) for bond in bonds} - set(_BOND_KINDS.values())
+        if kinds:
+            raise InputError(
+                f"a bond of kind {kinds.pop()} has no order; single, double, triple and aromatic bonds have"
+            )
+        return cls(
+            numbers=[atom.GetAtomicNum() for atom in atoms],
+            positions=mol.GetConformer().GetPositions() if mol.GetNumConformers() else None,
+            bonds=[(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in bonds],
+            bond_orders=[bond.GetBondTypeAsDouble() for bond in bonds],
+            formal_charges=[atom.GetFormalCharge() for atom in atoms],
+            implicit_hydrogens=[atom.GetTotalNumHs() for atom in atoms],
+        )
+
+    @classmethod
+    def from_ase(cls, atoms: ase.Atoms) -> Molecule:
+        """Atoms from ASE: no bonds; energy and forces where a calculator or the file's labels hold them."""
+        results = getattr(atoms.calc, "results", None) or {}
+        periodic = bool(atoms.pbc.any())
+        return cls(
+            numbers=atoms.numbers,
+            positions=atoms.positions,
+            charge=int(atoms.info.get("charge", 0)),
+            cell=atoms.cell.array if periodic else None,
+            pbc=atoms.pbc if periodic else None,
+            energy=results.get("energy", atoms.info.get("energy")),
+            forces=results.get("forces", atoms.arrays.get("forces")),
+        )
+
+    @classmethod
+    def example(cls, name: str, hydrogens: bool = True) -> Molecule:
+        """One of the molecules that the book calls by name (`EXAMPLES`)."""
+        if name not in EXAMPLES:
+            raise InputError(f"the book has no molecule named {quoted(name)}; it has {', '.join(EXAMPLES)}")
+        return cls.from_smiles(EXAMPLES[name], hydrogens)
+
+    def embed(self, seed: int = 0) -> Molecule:
+        """The same molecule with positions: RDKit's ETKDGv3 geometry, relaxed by MMFF94 (UFF where that has no parameters).
+
+        Source: Riniker and Landrum, J. Chem. Inf. Model. 55, 2562 (2015); Halgren, J. Comput. Chem. 17, 490 (1996).
+
+        Raises:
+            InputError: hydrogens are not atoms, no geometry was found, or no force field knows an element.
+        """
+        from rdkit import rdBase
+        from rdkit.Chem import AllChem
+
+        if self.implicit_hydrogens.any():
+            raise InputError(f"{self} has hydrogens that are not atoms; make it with hydrogens=True before embed()")
+        mol = self.to_rdkit()
+        with rdBase.BlockLogs():
+            how = AllChem.ETKDGv3()
+            how.randomSeed = seed
+            failed = AllChem.EmbedMolecule(mol, how) if len(self) else 0
+            if failed:
+                how.useRandomCoords = True
+                failed = AllChem.EmbedMolecule(mol, how)
+            if failed:
+                raise InputError(f"no three-dimensional geometry was found for {self}")
+            if AllChem.MMFFHasAllMoleculeParams(mol):
+                AllChem.MMFFOptimizeMolecule(mol, maxIters=2000)
+            elif AllChem.UFFHasAllMoleculeParams(mol):
+                AllChem.UFFOptimizeMolecule(mol, maxIters=2000)
+            else:
+                raise InputError(f"neither MMFF94 nor UFF has parameters for every atom of {self}")
+        return replace(self, positions=mol.GetConformer().GetPositions() if len(self) else np.zeros((0, 3)))
+
+    # ------------------------------------------------------------------ what molecules turn into
+
+    def to_networkx(self) -> nx.Graph:
+        """Nodes 0 … A-1 with `element` (the symbol), `charge` (formal), `hydrogens` (implicit); edges with `order`."""
+        import networkx as nx
+
+        graph = nx.Graph()
+        for i, (z, charge, hydrogens) in enumerate(self._by_atom()):
+            graph.add_node(i, element=SYMBOLS[z], charge=charge, hydrogens=hydrogens)
+        for (i, j), order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
+            graph.add_edge(i, j, order=order)
+        return graph
+
+    def to_rdkit(self) -> rdkit.Chem.Mol:
+        """A sanitised RDKit molecule with the same atoms in the same order.
+
+        Raises:
+            InputError: an order is not 1, 1.5, 2, 3 or 4, or the bonds break a valence.
+        """
+        from rdkit import Chem, rdBase
+
+        mol = Chem.RWMol()
+        for z, charge, hydrogens in self._by_atom():
+            atom = Chem.Atom(z)
+            atom.SetFormalCharge(charge)
+            atom.SetNumExplicitHs(hydrogens)
+            atom.SetNoImplicit(True)
+            mol.AddAtom(atom)
+        for (i, j), order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
+            if order not in _BOND_KINDS:
+                raise InputError(f"a bond order is 1, 1.5, 2, 3 or 4, not {order:g}")
+            mol.AddBond(i, j, getattr(Chem.BondType, _BOND_KINDS[order]))
+            if order == 1.5:
+                for atom in (i, j):
+                    mol.GetAtomWithIdx(atom).SetIsAromatic(True)
+        with rdBase.BlockLogs():
+            try:
+                Chem.SanitizeMol(mol)
+            except ValueError as error:
+                raise InputError(f"the bonds of {self} break the rules of valence: {str(error).strip()}") from None
+        if self.positions is not None:
+            conformer = Chem.Conformer(len(self))
+            conformer.SetPositions(np.ascontiguousarray(self.positions))
+            mol.AddConformer(conformer, assignId=True)
+        return mol.GetMol()
+
+    def _by_atom(self) -> Iterator[tuple[int, int, int]]:
+        columns = self.numbers, self.formal_charges, self.implicit_hydrogens
+        return zip(*(column.tolist() for column in columns), strict=True)
+
+    def to_smiles(self) -> str:
+        """The canonical SMILES, hydrogens left out; equal for equal constitutions."""
+        from rdkit import Chem
+
+        return Chem.MolToSmiles(Chem.RemoveHs(self.to_rdkit()))
+
+    # ------------------------------------------------------------------ small things
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Element symbols, one an atom."""
+        return tuple(SYMBOLS[z] for z in self.numbers)
+
+    @property
+    def formula(self) -> str:
+        """The molecular formula in Hill's order, hydrogens that are not atoms included: C10H18."""
+        counts = Counter(self.symbols)
+        counts["H"] += int(self.implicit_hydrogens.sum())
+        first = ["C", "H"] if counts["C"] else []
+        order = first + sorted(symbol for symbol in counts if symbol not in first)
+        return "".join(f"{s}{n if n > 1 else ''}" for s in order if (n := counts[s]))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        known = [f"{self.formula or 'no atoms'}: {len(self)} atoms", f"{len(self.bonds)} bonds"]
+        known += [f"charge {self.charge:+d}"] if self.charge else []
+        known += ["positions"] if self.positions is not None else []
+        return f"Molecule({', '.join(known)})"
+
+
+def read_xyz(path: str | Path) -> Iterator[Molecule]:
+    """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
+
+    Raises:
+        InputError: there is no such file, or it is not an XYZ file.
+    """
+    import ase.io
+
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {quoted(str(path))}")
+    try:
+        for atoms in ase.io.iread(path, index=":", format="extxyz"):
+            yield Molecule.from_ase(atoms)
+    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{quoted(str(path))} is not an extended XYZ file: {quoted(str(error))}") from None

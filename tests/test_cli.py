@@ -1,0 +1,154 @@
+"""The command line as a user meets it: a process, its two streams and its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from rdkit import Chem
+
+from dmol_molnet import cli
+
+DECALIN, BICYCLOPENTYL = "C1CCC2CCCCC2C1", "C1CCC(C1)C2CCCC2"
+
+
+def process(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "dmol_molnet", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def run(capfd):
+    """The same without a new process, to be quick."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(list(words))
+        out, err = capfd.readouterr()
+        return SimpleNamespace(returncode=stop.value.code or 0, stdout=out, stderr=err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], {"distinguished": False, "round": None, "k": 1, "variant": None}),
+        (["--hydrogens", "--bond-orders"], {"distinguished": False, "round": None, "k": 1, "variant": None}),
+        (["--k", "2"], {"distinguished": True, "round": 2, "k": 2, "variant": "folklore"}),
+        (
+            ["--k", "2", "--variant", "oblivious"],
+            {"distinguished": False, "round": None, "k": 2, "variant": "oblivious"},
+        ),
+    ],
+)
+def test_wl_json(run, flags, expected):
+    done = run("wl", DECALIN, BICYCLOPENTYL, "--json", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == expected
+
+
+def test_wl_in_words(run):
+    same = run("wl", DECALIN, BICYCLOPENTYL)
+    assert same.returncode == 0
+    assert "1-WL cannot tell them apart" in same.stdout
+    differ = run("wl", "CCO", "COC")
+    assert "C2H6O and C2H6O: 1-WL tells them apart in round 1" in differ.stdout
+
+
+def test_wl_reads_files(run, tmp_path):
+    (tmp_path / "a.smi").write_text(f"{DECALIN} decalin\n")
+    Chem.MolToMolFile(Chem.MolFromSmiles(BICYCLOPENTYL), str(tmp_path / "b.mol"))
+    with Chem.SDWriter(str(tmp_path / "c.sdf")) as writer:
+        writer.write(Chem.MolFromSmiles("CCO"))
+    answers = [
+        json.loads(run("wl", str(tmp_path / "a.smi"), str(tmp_path / other), "--json").stdout)["distinguished"]
+        for other in ("b.mol", "c.sdf")
+    ]
+    assert answers == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["wl", "C1CC", "C"], "'C1CC' is not a SMILES"),
+        (["wl", "", "C"], "the SMILES is empty"),
+        (["wl", "C", "*"], "placeholder"),
+        (["wl", "no-such-file.mol", "C"], "there is no file 'no-such-file.mol'"),
+        (["wl", "C", "C", "--k", "4"], "k is 1, 2 or 3, not 4"),
+        (["wl", "C", "C", "--k", "two"], "Invalid value for '--k'"),
+        (["wl", "C", "C", "--k", "2", "--variant", "k-WL"], "'folklore' or 'oblivious'"),
+        (["wl", "C" * 300, "C" * 300, "--k", "3"], "GiB"),
+        (["wl", "C"], "Missing argument 'B'"),
+        (["wl", "C", "C", "--colour"], "No such option"),
+        (["dance"], "No such command 'dance'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(run, words, says):
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("dmol-molnet: ")
+
+
+def test_bad_files(run, tmp_path):
+    (tmp_path / "empty.smi").write_text("")
+    (tmp_path / "not.mol").write_bytes(b"\x00\xff nonsense")
+    (tmp_path / "not.sdf").write_text("nonsense\n")
+    (tmp_path / "folder.smi").mkdir()
+    for name in ("empty.smi", "not.mol", "not.sdf", "folder.smi"):
+        done = run("wl", str(tmp_path / name), "C")
+        assert done.returncode == 2, name
+        assert name in done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_as_a_process():
+    done = process("wl", DECALIN, BICYCLOPENTYL, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["distinguished"] is False
+    bad = process("wl", "C1CC", "C")
+    assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+
+
+def test_help_has_examples(run):
+    for command in ("wl", "doctor"):
+        done = run(command, "--help")
+        assert done.returncode == 0
+        assert f"dmol-molnet {command}" in done.stdout
+        assert "Example" in done.stdout
+
+
+def test_doctor_and_version(run):
+    done = run("doctor")
+    assert done.returncode == 0, done.stderr
+    for name in ("tensorflow", "rdkit", "networkx", "moviepy"):
+        assert name in done.stdout
+    assert "jupyter-book" not in done.stdout
+    assert run("--version").stdout.strip()
+
+
+def test_doctor_says_what_is_missing(tmp_path):
+    """A package of which nothing is installed any more, in the eyes of importlib.metadata."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.metadata as m\n"
+        "real = m.version\n"
+        "def version(name):\n"
+        "    if name in ('rdkit', 'moviepy'): raise m.PackageNotFoundError(name)\n"
+        "    return '1.0' if name == 'keras' else real(name)\n"
+        "m.version = version\n"
+    )
+    done = process("doctor", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "pip install 'dmol-molnet[anim]'" in done.stdout
+    assert "1.0, but >=3.3 is needed" in done.stdout
+    assert done.stderr.startswith("dmol-molnet: keras, rdkit must be installed")

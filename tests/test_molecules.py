@@ -1,0 +1,164 @@
+"""Molecules: what goes in comes out, in the right units; bad input gets one sentence."""
+
+import ase
+import networkx as nx
+import numpy as np
+import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
+from hypothesis import given
+from hypothesis import strategies as st
+from rdkit import Chem
+
+from dmol_molnet.molecules import EXAMPLES, SYMBOLS, InputError, Molecule, read_xyz
+
+VARIED = [
+    *EXAMPLES.values(),
+    "c1ccc[nH]1",
+    "C[N+](=O)[O-]",
+    "[NH4+].[Cl-]",
+    "[H][H]",
+    "[2H]O",
+    "C#N",
+    "[He]",
+    "OS(=O)(=O)O",
+]
+
+
+def test_symbols_are_those_of_ase():
+    assert list(SYMBOLS) == ase.data.chemical_symbols[: len(SYMBOLS)]
+
+
+@pytest.mark.parametrize("hydrogens", [True, False])
+@pytest.mark.parametrize("smiles", VARIED)
+def test_smiles_round_trip(smiles, hydrogens):
+    molecule = Molecule.from_smiles(smiles, hydrogens)
+    oracle = Chem.MolFromSmiles(smiles)
+    for atom in oracle.GetAtoms():
+        atom.SetIsotope(0)
+    assert molecule.to_smiles() == Chem.CanonSmiles(Chem.MolToSmiles(Chem.RemoveHs(oracle)))
+    assert molecule.charge == Chem.GetFormalCharge(oracle)
+    if hydrogens:
+        assert len(molecule) == Chem.AddHs(oracle).GetNumAtoms()
+        assert not molecule.implicit_hydrogens.any()
+
+
+def test_formula_counts_hydrogens_either_way():
+    assert Molecule.example("decalin").formula == Molecule.example("decalin", hydrogens=False).formula == "C10H18"
+    assert Molecule.from_smiles("OS(=O)(=O)O").formula == "H2O4S"  # Hill: alphabetical without carbon
+
+
+def test_networkx_carries_elements_charges_and_orders():
+    graph = Molecule.from_smiles("C[N+](=O)[O-]", hydrogens=False).to_networkx()
+    assert sorted(nx.get_node_attributes(graph, "element").values()) == ["C", "N", "O", "O"]
+    assert sorted(nx.get_node_attributes(graph, "charge").values()) == [-1, 0, 0, 1]
+    assert sorted(nx.get_edge_attributes(graph, "order").values()) == [1.0, 1.0, 2.0]
+    assert nx.get_node_attributes(graph, "hydrogens") == {0: 3, 1: 0, 2: 0, 3: 0}
+
+
+def test_embed_gives_a_sound_geometry_and_repeats_itself():
+    molecule = Molecule.example("acetylacetone")
+    embedded = molecule.embed(seed=1)
+    assert molecule.positions is None
+    i, j = embedded.bonds.T
+    lengths = np.linalg.norm(embedded.positions[i] - embedded.positions[j], axis=1)
+    assert lengths.min() > 0.9
+    assert lengths.max() < 1.6  # Å
+    np.testing.assert_array_equal(embedded.positions, molecule.embed(seed=1).positions)
+    assert np.abs(embedded.positions - molecule.embed(seed=2).positions).max() > 1e-3
+
+
+def test_from_ase_keeps_units_and_labels():
+    atoms = ase.Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    forces = np.arange(9.0).reshape(3, 3)
+    atoms.calc = SinglePointCalculator(atoms, energy=-2081.123456789012, forces=forces)
+    molecule = Molecule.from_ase(atoms)
+    assert molecule.energy == -2081.123456789012
+    np.testing.assert_array_equal(molecule.forces, forces)
+    np.testing.assert_array_equal(molecule.positions, atoms.positions)
+    assert molecule.bonds.shape == (0, 2)
+    assert molecule.cell is None
+    assert molecule.pbc is None
+
+
+def test_from_ase_keeps_a_periodic_cell():
+    molecule = Molecule.from_ase(ase.Atoms("Ar", [[0, 0, 0]], cell=[5, 5, 5], pbc=[True, True, False]))
+    np.testing.assert_array_equal(molecule.cell, 5 * np.eye(3))
+    assert molecule.pbc.tolist() == [True, True, False]
+
+
+def test_read_xyz(tmp_path):
+    path = tmp_path / "two.xyz"
+    path.write_text(
+        '2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=-31.5 pbc="F F F"\nH 0 0 0 0.1 0 0\nH 0 0 0.74 -0.1 0 0\n'
+        '1\nProperties=species:S:1:pos:R:3 pbc="F F F"\nHe 0 0 0\n'
+    )
+    hydrogen, helium = read_xyz(path)
+    assert hydrogen.energy == -31.5
+    np.testing.assert_array_equal(hydrogen.forces, [[0.1, 0, 0], [-0.1, 0, 0]])
+    assert helium.energy is None
+    assert helium.forces is None
+
+
+def test_a_molecule_does_not_change():
+    molecule = Molecule.example("water")
+    with pytest.raises(ValueError, match="read-only"):
+        molecule.numbers[0] = 1
+    with pytest.raises(AttributeError):
+        molecule.charge = 2
+
+
+BAD_SMILES = {
+    "": "empty",
+    "   ": "empty",
+    "C1CC": "'C1CC' is not a SMILES",
+    "Zz": "'Zz' is not a SMILES",
+    "C C": "space",
+    "C\ud800": "character",
+    "C(C)(C)(C)(C)C": "valence",
+    "c1cccc1": "valence",
+    "*C": "placeholder",
+    "[Fe]<-N": "no order",
+}
+
+
+@pytest.mark.parametrize(("smiles", "says"), BAD_SMILES.items())
+def test_bad_smiles(smiles, says, capfd):
+    with pytest.raises(InputError, match=says) as error:
+        Molecule.from_smiles(smiles)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", ""), "the reason stands in the error, not on the terminal"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Molecule.from_smiles(7), "a SMILES is text"),
+        (lambda: Molecule([0]), "0 is not the atomic number"),
+        (lambda: Molecule([119]), "119 is not the atomic number"),
+        (lambda: Molecule("CO"), "numbers must be an array of int"),
+        (lambda: Molecule([6, 8], positions=[[0, 0, 0]]), r"positions must have the shape \[2, 3\]"),
+        (lambda: Molecule([6, 8], bonds=[[0, 2]]), "numbered from 0 to 1"),
+        (lambda: Molecule([6, 8], bonds=[[1, 1]]), "two different atoms"),
+        (lambda: Molecule([6, 8], bonds=[[0, 1], [1, 0]]), "listed twice"),
+        (lambda: Molecule([6, 8], bonds=[[0, 1]], bond_orders=[0.7]).to_rdkit(), "not 0.7"),
+        (lambda: Molecule([8, 8, 8, 8], bonds=[[0, 1], [0, 2], [0, 3]]).to_rdkit(), "valence"),
+        (lambda: Molecule.example("watre"), "no molecule named 'watre'"),
+        (lambda: Molecule.example("decalin", hydrogens=False).embed(), "hydrogens=True"),
+        (lambda: list(read_xyz("no such file.xyz")), "there is no file"),
+        (lambda: list(read_xyz(__file__)), "not an extended XYZ file"),
+    ],
+)
+def test_bad_input(make, says):
+    with pytest.raises(InputError, match=says) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+@given(st.text(alphabet="CNOcno()[]=#123+-H@/\\. %*$:~>", max_size=12) | st.text(max_size=6))
+def test_any_text_is_a_molecule_or_an_input_error(text):
+    try:
+        molecule = Molecule.from_smiles(text, hydrogens=False)
+    except InputError:
+        return
+    assert len(molecule) > 0
+    assert nx.number_of_nodes(molecule.to_networkx()) == len(molecule)
