@@ -1,0 +1,99 @@
+"""What the book's pages need and no setting of Jupyter Book or its theme can say.
+
+Each function below mends one thing; `setup` says when it runs.
+"""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+import dmol_molnet
+
+INDEX = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="icon" href="{icon}">
+<meta http-equiv="refresh" content="0; url={page}">
+</head>
+<body><main><h1>{title}</h1><p><a href="{page}">Open the book</a></p></main></body>
+</html>
+"""
+
+
+def complete_config(app, config):
+    """The package's version in the footer, and the two switches of the theme that _config.yml cannot reach."""
+    options = config.html_theme_options
+    options["extra_footer"] = options["extra_footer"].replace("VERSION", dmol_molnet.__version__)
+    options["navbar_persistent"] = []  # a second search field above the page, in a bar otherwise empty
+    options["back_to_top_button"] = False  # lies over the text, outside of every landmark
+    config.version = config.release = dmol_molnet.__version__
+
+
+def key_cache_to_package(app, config):
+    """Run the cells again whenever the package changes: the cache itself looks at the cells only."""
+    package = Path(dmol_molnet.__file__).parent
+    digest = hashlib.sha256((package.parent / "requirements.txt").read_bytes())
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(path.name.encode() + path.read_bytes())
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    config.nb_execution_cache_path = str(caches / digest.hexdigest()[:16])
+    for old in caches.glob("*"):
+        if old.name != digest.hexdigest()[:16]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def unwrap_untitled_sections(app, doctree):
+    """Theorems and exercises hold their text in a section without title, all under one id: make it a box with a class.
+
+    Otherwise ids are doubled on the page, and sphinx-codeautolink, which counts titles, stops the build.
+    """
+    for section in list(doctree.findall(nodes.section)):
+        if not section.children or not isinstance(section[0], nodes.title):
+            box = nodes.container("", *section.children, classes=section["classes"] + section["ids"])
+            section.parent.replace(section, box)  # replace_self would hand on the id
+
+
+def mend_page(app, pagename, templatename, context, doctree):
+    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack."""
+    if "body" in context:
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+    def is_thebe(script):
+        body = (getattr(script, "attributes", None) or {}).get("body") or ""
+        return "thebe" in f"{getattr(script, 'filename', script)} {body}".lower()
+
+    context["script_files"] = [script for script in context.get("script_files", []) if not is_thebe(script)]
+    context["without_icon_script"] = lambda html: re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", str(html))
+
+
+def drop_unused_mathjax(app, exception):
+    """The top level of MathJax holds one bundle for each way to use it: keep the one that our pages load."""
+    for bundle in (Path(app.outdir) / "_static" / "mathjax").glob("*.js"):
+        if bundle.name != Path(app.config.mathjax_path).name:
+            bundle.unlink()
+
+
+def write_index(app, exception):
+    """The site's door, with a language, a name and an icon, which the plain redirect lacks."""
+    icon = f"_static/{Path(app.config.html_favicon).name}"
+    page = app.builder.get_target_uri(app.config.root_doc)
+    index = INDEX.format(language=app.config.language, title=app.config.html_title, icon=icon, page=page)
+    (Path(app.outdir) / "index.html").write_text(index)
+    (Path(app.outdir) / ".nojekyll").touch()  # GitHub Pages would hide folders that begin with _
+
+
+def setup(app):
+    app.connect("config-inited", complete_config)
+    app.connect("config-inited", key_cache_to_package)
+    app.connect("doctree-read", unwrap_untitled_sections, priority=100)
+    app.connect("html-page-context", mend_page, priority=900)
+    app.connect("build-finished", drop_unused_mathjax, priority=900)
+    app.connect("build-finished", write_index, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,37 @@
+"""What the tests of the sources and of the built site share."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+REQUIRED = os.environ.get("DMOL_MOLNET_REQUIRE_SITE") == "1"
+
+settings.register_profile("book", deadline=None)  # a busy machine is not a failure
+settings.load_profile("book")
+
+
+def stop(reason):
+    """Skip, and say why; fail where the site is required, as in .ci/run."""
+    (pytest.fail if REQUIRED else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built site, once it is known to be whole and newer than its sources."""
+    pages = [SITE / f"{page}.html" for page in PAGES]
+    if missing := [page.stem for page in pages if not page.exists()]:
+        stop(f"the site lacks {', '.join(missing)}: `make book` first")
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CHANGELOG.md"]
+    for folder in ("book", "dmol_molnet"):
+        sources += (path for path in (ROOT / folder).rglob("*") if path.suffix not in ("", ".pyc", ".ipynb"))
+    newest = max(sources, key=lambda path: path.stat().st_mtime)
+    if newest.stat().st_mtime > min(page.stat().st_mtime for page in pages):
+        stop(f"the site is older than {newest.relative_to(ROOT)}: `make book` first")
+    return SITE

@@ -1,0 +1,135 @@
+"""The book's sources, and what they were built into, read without a browser."""
+
+import ast
+import re
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import PAGES, ROOT, SITE
+from pybtex.database import parse_file
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+TEXTS = {page: (ROOT / f"{page}.md").read_text() for page in PAGES}
+CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def cells(page):
+    """The code of each cell of a page, without its options."""
+    for _, cell in CELL.findall(TEXTS[page]):
+        yield re.sub(r"\A(---\n.*?^---\n|(:[^\n]*\n)+)", "", cell, flags=re.MULTILINE | re.DOTALL).strip("\n")
+
+
+@cache
+def built(name):
+    return BeautifulSoup((SITE / name).read_text(), "html.parser")
+
+
+@cache
+def anchors(name):
+    return {tag["id"] for tag in built(name).find_all(id=True)}
+
+
+# --- the sources
+
+
+def test_cells_are_found():
+    assert [len(list(cells(page))) for page in PAGES] == [text.count("{code-cell}") for text in TEXTS.values()]
+    assert any(list(cells(page)) for page in PAGES)
+
+
+@each_page
+def test_cells_are_short_and_narrow(page):
+    for cell in cells(page):
+        assert not [line for line in cell.splitlines() if len(line) > 88]
+        code = [line for line in cell.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        assert len(code) <= 15, cell
+
+
+@each_page
+def test_cells_use_only_public_names(page):
+    for cell in cells(page):
+        for node in ast.walk(ast.parse(cell)):
+            names = []
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dmol_molnet":
+                names = [*node.module.split("."), *(alias.name for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [part for a in node.names if a.name.startswith("dmol_molnet") for part in a.name.split(".")]
+            elif isinstance(node, ast.Attribute):
+                names = [node.attr]
+            private = [name for name in names if name.startswith("_") and not name.endswith("__")]
+            assert not private, cell
+
+
+def test_citations_and_references_are_the_same_set():
+    known = set(parse_file(ROOT / "book" / "references.bib").entries)
+    roles = [match for text in TEXTS.values() for match in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)]
+    cited = {key.strip() for role in roles for key in role.split(",")}
+    assert cited - known == set()
+    listed = ":all:" in TEXTS["book/bibliography"] or re.search(r":filter:\s*True", TEXTS["book/bibliography"])
+    assert listed or known - cited == set()
+
+
+@each_page
+def test_a_source_has_one_title(page):
+    prose = re.sub(r"^(`{3,}|:{3,}).*?^\1\s*$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", prose, flags=re.MULTILINE)) == 1
+
+
+# --- what was built
+
+
+@each_page
+def test_the_page_is_built_with_one_title(site, page):
+    titles = built(f"{page}.html").find_all("h1")
+    assert len(titles) == 1
+    assert len(titles[0].text) > 3
+
+
+def test_the_site_has_its_doors(site):
+    assert PAGES[0] in built("index.html").find("meta", attrs={"http-equiv": "refresh"})["content"]
+    assert (site / ".nojekyll").exists()
+    assert list((site / "_static" / "mathjax").glob("*.js")) == [site / "_static" / "mathjax" / "tex-chtml.js"]
+
+
+@pytest.mark.parametrize("name", [*(f"{page}.html" for page in PAGES), "index.html", "search.html", "genindex.html"])
+def test_links_lead_somewhere_and_all_is_local(site, name):
+    for tag in built(name).find_all(["a", "link", "script", "img", "source", "video", "iframe", "use"]):
+        target = tag.get("href") or tag.get("src")
+        if not target or tag.get("rel") == ["canonical"]:
+            continue
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            assert tag.name == "a", f"{name} loads {target}"
+            continue
+        path = ((site / name).parent / unquote(parts.path)).resolve() if parts.path else site / name
+        assert path.is_file(), f"{name} -> {target}"
+        assert path.is_relative_to(site), f"{name} -> {target}"
+        if parts.fragment and path.suffix == ".html":
+            assert unquote(parts.fragment) in anchors(str(path.relative_to(site))), f"{name} -> {target}"
+
+
+def test_no_style_loads_from_elsewhere(site):
+    for style in (site / "_static").rglob("*.css"):
+        outside = re.findall(r"(?:@import|url\()\s*[\"']?((?:https?:)?//[^\"')\s]+)", style.read_text())
+        assert not outside, style
+
+
+@each_page
+def test_the_page_offers_its_source_and_a_place_to_complain(site, page):
+    repository = CONFIG["repository"]["url"]
+    links = {a["href"] for a in built(f"{page}.html").select(".article-header-buttons a")}
+    assert {repository, f"{repository}/edit/main/{page}.md"} <= links
+    assert any(link.startswith(f"{repository}/issues/new") for link in links)
+
+
+@each_page
+def test_the_footer_tells_licences_version_and_independence(site, page):
+    from dmol_molnet import __version__
+
+    footer = built(f"{page}.html").select_one(".bd-footer-content").text
+    for words in ("CC BY 4.0", "MIT", f"dmol_molnet {__version__}", "dmol.pub", "independent"):
+        assert words in footer

@@ -1,0 +1,266 @@
+"""The built site as a reader meets it: in a real browser, light and dark, on a desk and on a phone.
+
+Each page is visited once in each mode, everything is measured in that visit, and the tests below state the laws.
+Pictures of all visits land in _build/screenshots, the summary in _build/site-report.md.
+"""
+
+import functools
+import os
+import re
+import shutil
+import threading
+from collections import Counter
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from conftest import PAGES, ROOT, stop
+from playwright.sync_api import sync_playwright
+
+VISITED = [*PAGES, "search", "genindex"]
+CHAPTERS = [page for page in PAGES if "code-cell" in (ROOT / f"{page}.md").read_text()]
+MODES = {
+    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+}
+each_page = pytest.mark.parametrize("page", VISITED)
+each_chapter = pytest.mark.parametrize("page", CHAPTERS)
+each_visit = pytest.mark.parametrize(("page", "mode"), [(page, mode) for page in VISITED for mode in MODES])
+
+GENERIC = re.compile(r"(?i)(the |an? )?(fig|figure|image|img|picture|plot|drawing|diagram|svg)?[\W\d_]*(\.\w+)?")
+MEASURE = (Path(__file__).parent / "measure_page.js").read_text()
+# Two rules that axe leaves off by default: names that hold the visible text, and targets of 24 px.
+AXE = """() => axe.run({resultTypes: ["violations"], preload: false,
+    rules: {"label-content-name-mismatch": {enabled: true}, "target-size": {enabled: true}}})"""
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    names = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+    path = os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
+    if not path:
+        stop("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
+    # One module, one browser: closed before other tests, because Playwright keeps an event loop running in the thread.
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, address):
+    """open_page(page, mode) -> the loaded page, with the `faults` of its loading; the page before it is closed."""
+
+    def open_page(page, mode="light", base=address, **options):
+        for context in browser.contexts:
+            context.close()
+        tab = browser.new_context(**MODES[mode], **options).new_page()
+        tab.set_default_timeout(20_000)
+        tab.faults = []
+
+        def note(event, fault):
+            tab.on(event, lambda it: tab.faults.append(fault(it)) if fault(it) else None)
+
+        note("request", lambda it: not it.url.startswith((base, "data:", "blob:")) and f"leaves: {it.url}")
+        note("requestfailed", lambda it: "ABORTED" not in it.failure and f"failed: {it.url}")
+        note("response", lambda it: it.status >= 400 and f"{it.status}: {it.url}")
+        note("console", lambda it: it.type in ("error", "warning") and f"console: {it.text}")
+        note("pageerror", lambda it: f"error: {it}")
+        tab.goto(f"{base}/{page}")
+        tab.wait_for_function("() => window.MathJax?.startup?.promise.then(() => true) ?? true")
+        return tab
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def visit(open_page):
+    """visit(page, mode) -> what was measured there, once; the report is written when all is done."""
+    visits = {}
+    pictures = ROOT / "_build" / "screenshots"
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)
+
+    def visit(page, mode):
+        if (page, mode) not in visits:
+            tab = open_page(f"{page}.html", mode)
+            seen = SimpleNamespace(faults=tab.faults)
+            tab.screenshot(path=pictures / f"{page.split('/')[-1]}-{mode}.png", full_page=True)
+            seen.__dict__.update(tab.evaluate(f"{MEASURE}.measure()"))
+            tab.evaluate(AXE_SCRIPT)
+            seen.axe = tab.evaluate(AXE)["violations"]
+            seen.overflow = {tab.viewport_size["width"]: tab.evaluate(f"{MEASURE}.overflow()")}
+            if mode == "phone":
+                tab.set_viewport_size({"width": 320, "height": 640})
+                seen.overflow[320] = tab.evaluate(f"{MEASURE}.overflow()")
+            visits[page, mode] = seen
+        return visits[page, mode]
+
+    yield visit
+    write_report(visits)
+
+
+def write_report(visits):
+    """Bytes are those of the first visit, not compressed."""
+    lines = [
+        "# The built site, as measured in the browser",
+        "",
+        "| page | mode | bytes | axe findings |",
+        "| --- | --- | --- | --- |",
+    ]
+    for (page, mode), seen in visits.items():
+        found = ", ".join(f"{f['id']} ({f['impact']}) x{len(f['nodes'])}" for f in seen.axe) or "none"
+        lines.append(f"| {page} | {mode} | {seen.bytes:,} | {found} |")
+    (ROOT / "_build" / "site-report.md").write_text("\n".join(lines) + "\n")
+
+
+@each_visit
+def test_nothing_fails_and_nothing_leaves_the_site(visit, page, mode):
+    assert not visit(page, mode).faults
+
+
+@each_visit
+def test_no_page_is_wider_than_its_screen(visit, page, mode):
+    seen = visit(page, mode)
+    assert not {width: culprits for width, culprits in seen.overflow.items() if culprits}
+    assert not seen.clipped
+
+
+@each_visit
+def test_axe_finds_nothing(visit, page, mode):
+    found = [f"{f['id']} ({f['impact']}): {n['html'][:200]}" for f in visit(page, mode).axe for n in f["nodes"]]
+    assert not found
+
+
+@each_visit
+def test_every_picture_is_there_and_has_its_own_name(visit, page, mode):
+    pictures = visit(page, mode).pictures
+    for picture in pictures:
+        assert picture["shown"], picture
+        assert picture["size"] >= 8, picture
+        assert picture["contrast"] >= 4.5, picture
+        assert picture["onPaper"], picture  # a drawing fills with the page's colour, so nothing may lie between
+        assert len(picture["name"]) >= 8, picture
+        assert not GENERIC.fullmatch(picture["name"]), picture
+    twice = [name for name, count in Counter((p["tag"], p["name"]) for p in pictures).items() if count > 1]
+    assert not twice
+
+
+@each_visit
+def test_every_formula_is_set(visit, page, mode):
+    seen = visit(page, mode)
+    assert not seen.formulaErrors
+    assert set(seen.formulas) <= {1}
+
+
+@each_page
+def test_the_page_is_well_formed(visit, page):
+    seen = visit(page, "light")
+    assert seen.lang == "en"
+    assert seen.h1 == 1
+    assert all(below <= above + 1 for above, below in zip(seen.headings, seen.headings[1:], strict=False)), (
+        seen.headings
+    )
+    assert not [name for name, count in Counter(seen.ids).items() if count > 1]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_headings_figures_and_equations_have_permalinks(visit, page):
+    seen = visit(page, "light")
+    assert seen.permalinks
+    for text, link in seen.permalinks:
+        assert link, text
+        assert link.removeprefix("#") in seen.ids, text
+
+
+def test_the_door_leads_to_the_book(open_page):
+    tab = open_page("")
+    tab.wait_for_url("**/intro.html")
+    assert not tab.faults
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_text(open_page):
+    tab = open_page(f"{PAGES[0]}.html")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
+    tab.wait_for_function("document.activeElement.getBoundingClientRect().top >= 0")  # off the screen until focused
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('main') !== null")
+
+
+@each_chapter
+def test_solutions_open_and_close_by_keyboard(open_page, page):
+    tab = open_page(f"{page}.html")
+    solutions = tab.locator("article .solution").all()
+    assert solutions
+    for solution in solutions:
+        button, text = solution.locator(".toggle-button"), solution.locator(".solution-content")
+        text.wait_for(state="hidden")
+        button.focus()
+        for key, opened, state in (("Enter", "true", "visible"), ("Space", "false", "hidden")):
+            tab.keyboard.press(key)
+            assert button.get_attribute("aria-expanded") == opened
+            text.wait_for(state=state)
+
+
+def test_wide_boxes_on_a_phone_scroll_by_keyboard(open_page):
+    for page in CHAPTERS:
+        tab = open_page(f"{page}.html", "phone")
+        boxes = tab.locator("article [data-scrolls]")
+        assert boxes.count() >= 1
+        for box in boxes.all():
+            if box.is_visible():
+                box.focus()
+                tab.keyboard.press("ArrowRight")
+                tab.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+
+
+def test_the_search_finds_a_word(open_page):
+    tab = open_page(f"{PAGES[0]}.html")
+    tab.keyboard.press("Control+k")
+    tab.locator("#pst-search-dialog input").fill("Weisfeiler")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/search.html?q=Weisfeiler*")
+    tab.locator("#search-results a[href*='graphs.html']").first.wait_for()
+    assert not tab.faults
+
+
+def test_the_reader_can_choose_the_dark_page(open_page):
+    tab = open_page(f"{PAGES[0]}.html", "light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = tab.evaluate(paper)
+    while tab.evaluate("document.documentElement.dataset.mode") != "dark":
+        tab.locator(".theme-switch-button").first.click()
+    assert tab.evaluate(paper) != light
+
+
+@pytest.mark.parametrize("page", [PAGES[0], *CHAPTERS])
+def test_nothing_moves_for_readers_who_ask_for_that(open_page, page):
+    tab = open_page(f"{page}.html", reduced_motion="reduce")
+    assert tab.evaluate("document.getAnimations().filter(a => a.effect.getComputedTiming().endTime > 10).length") == 0
+    assert tab.evaluate("[...document.querySelectorAll('video')].filter(v => v.autoplay || !v.paused).length") == 0
+    assert tab.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, "search"])
+def test_the_site_opens_without_a_server(open_page, site, page):
+    tab = open_page(f"{page}.html", base=site.as_uri())
+    assert not tab.faults
+    assert tab.evaluate(f"{MEASURE}.measure()")["formulaErrors"] == []
