@@ -175,6 +175,7 @@ class Comparison:
         histograms: how many nodes (k-tuples for k >= 2) have each colour, by graph, in that round or else the last.
         examples: a node (k-tuple) of each colour, by graph, in the same round.
         n_colors: the number of colours, by round.
+        reasons: k = 1 only: what nodes of such a colour had and saw one round before, in words.
         refinements: k = 1 only: the `Refinement` of each graph, in colours that both share.
     """
 
@@ -185,6 +186,7 @@ class Comparison:
     histograms: tuple[Counter, Counter]
     examples: tuple[dict[int, Hashable], dict[int, Hashable]] = field(repr=False)
     n_colors: list[int]
+    reasons: dict[int, str] = field(repr=False, default_factory=dict)
     refinements: tuple[Refinement, Refinement] | None = field(repr=False, default=None)
 
     @property
@@ -199,9 +201,13 @@ class Comparison:
             return f"{test} cannot tell them apart: the same {self.n_colors[-1]} colours, equally often, stable."
         what = "nodes" if self.k == 1 else f"{self.k}-tuples"
         lines = [f"{test} tells them apart in round {self.round}: colours that are not equally frequent"]
-        for color, counts in self.differences.items():
-            example = next(found[color] for found in self.examples if color in found)
-            lines.append(f"  colour {color}: {counts[0]} {what} against {counts[1]}, such as {example!r}")
+        differences = list(self.differences.items())
+        for color, counts in differences[:8]:
+            which = next(i for i in (0, 1) if color in self.examples[i])
+            example = self.examples[which][color]
+            line = f"  colour {color}: {counts[0]} {what} against {counts[1]}, such as {example!r} of the "
+            lines.append(line + ("first", "second")[which] + self.reasons.get(color, ""))
+        lines += [f"  and {len(differences) - 8} more"] if len(differences) > 8 else []
         return "\n".join(lines)
 
 
@@ -267,10 +273,22 @@ def _compare_nodes(a: _Arrays, b: _Arrays) -> Comparison:
         histograms=tuple(Counter(last[low:high]) for _, low, high in sides),
         examples=tuple(dict(zip(last[low:high], names, strict=True)) for names, low, high in sides),
         n_colors=n_colors,
+        reasons=_reasons(both, history, told) if told else {},
         refinements=tuple(
             Refinement(_part(history, names, low, high), result.rounds, result.stable) for names, low, high in sides
         ),
     )
+
+
+def _reasons(g: _Arrays, history: History, t: int) -> dict[int, str]:
+    """For every colour of round t > 0: what its nodes were and saw in the round before."""
+    before = history.array(t - 1)
+    reasons = {}
+    for color, v in zip(*(part.tolist() for part in np.unique(history.array(t), return_index=True)), strict=True):
+        seen = sorted(before[g.indices[g.indptr[v] : g.indptr[v + 1]]].tolist())
+        shown = ", ".join(map(str, seen[:12])) + (", …" if len(seen) > 12 else "")
+        reasons[color] = f": was {before[v]}, saw {shown or 'nothing'}"
+    return reasons
 
 
 def _part(history: History, names: Sequence[Hashable], low: int, high: int) -> History:

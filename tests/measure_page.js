@@ -60,7 +60,7 @@
       h1: document.querySelectorAll("h1").length,
       lang: document.documentElement.lang,
       ids: [...document.querySelectorAll("[id]")].map((element) => element.id),
-      clipped: all("*").filter((element) => !element.closest("mjx-container") && clips(element))
+      clipped: all(":not(mjx-container *, svg *)").filter(clips)
         .map((element) => element.outerHTML.slice(0, 120)),
       permalinks: all("section > :is(h1, h2, h3, h4), .eqno, figcaption").map(permalink),
       bytes: performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0),

@@ -52,7 +52,7 @@ def test_cells_are_short_and_narrow(page):
 @each_page
 def test_cells_use_only_public_names(page):
     for cell in cells(page):
-        for node in ast.walk(ast.parse(cell)):
+        for node in ast.walk(ast.parse(re.sub(r"^(\s*)[!%].*", r"\1pass", cell, flags=re.MULTILINE))):
             names = []
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dmol_molnet":
                 names = [*node.module.split("."), *(alias.name for alias in node.names)]

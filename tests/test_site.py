@@ -80,7 +80,7 @@ def open_page(browser, address):
         note("request", lambda it: not it.url.startswith((base, "data:", "blob:")) and f"leaves: {it.url}")
         note("requestfailed", lambda it: "ABORTED" not in it.failure and f"failed: {it.url}")
         note("response", lambda it: it.status >= 400 and f"{it.status}: {it.url}")
-        note("console", lambda it: it.type in ("error", "warning") and f"console: {it.text}")
+        note("console", lambda it: it.type == "error" and f"console: {it.text}")
         note("pageerror", lambda it: f"error: {it}")
         tab.goto(f"{base}/{page}")
         tab.wait_for_function("() => window.MathJax?.startup?.promise.then(() => true) ?? true")

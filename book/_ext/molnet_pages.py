@@ -48,15 +48,18 @@ def key_cache_to_package(app, config):
             shutil.rmtree(old, ignore_errors=True)
 
 
-def unwrap_untitled_sections(app, doctree):
+def free_theorems_of_shared_ids(app, doctree):
     """Theorems and exercises hold their text in a section without title, all under one id: make it a box with a class.
 
-    Otherwise ids are doubled on the page, and sphinx-codeautolink, which counts titles, stops the build.
+    Otherwise ids are doubled on the page, and sphinx-codeautolink, which counts titles, stops the build. All proofs, too,
+    are called "proof".
     """
     for section in list(doctree.findall(nodes.section)):
         if not section.children or not isinstance(section[0], nodes.title):
             box = nodes.container("", *section.children, classes=section["classes"] + section["ids"])
             section.parent.replace(section, box)  # replace_self would hand on the id
+    for proof in doctree.findall(lambda node: isinstance(node, nodes.admonition) and node["ids"] == ["proof"]):
+        proof["ids"] = []
 
 
 def mend_page(app, pagename, templatename, context, doctree):
@@ -92,7 +95,7 @@ def write_index(app, exception):
 def setup(app):
     app.connect("config-inited", complete_config)
     app.connect("config-inited", key_cache_to_package)
-    app.connect("doctree-read", unwrap_untitled_sections, priority=100)
+    app.connect("doctree-read", free_theorems_of_shared_ids, priority=100)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("build-finished", drop_unused_mathjax, priority=900)
     app.connect("build-finished", write_index, priority=900)
