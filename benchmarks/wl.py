@@ -18,6 +18,8 @@ import networkx as nx
 import numpy as np
 
 from dmol_molnet import wl
+from dmol_molnet.wl.arrays import read
+from dmol_molnet.wl.colors import run
 
 warnings.filterwarnings("ignore", message="The hashes produced for graphs without node or edge attributes")
 
@@ -44,14 +46,20 @@ def main():
     for name, graph in graphs.items():
         turns = []
         for _ in range(arguments.repeats):
-            convert, arrays = seconds(wl._read, graph, None, None)
-            refine, result = seconds(wl._refine, arrays)
+            convert, arrays = seconds(read, graph, None, None)
+            refine, result = seconds(run, arrays)
             hashing, _ = seconds(nx.weisfeiler_lehman_graph_hash, graph)
             turns.append((convert, refine, hashing))
         convert, refine, hashing = map(statistics.median, zip(*turns, strict=True))
         alone = statistics.median(r / h for _, r, h in turns)
         whole = statistics.median((c + r) / h for c, r, h in turns)
-        cells = [name, f"{result.rounds:,}", *(f"{s:.3f}" for s in (convert, refine, hashing)), f"{alone:.3f}", f"{whole:.3f}"]
+        cells = [
+            name,
+            f"{result.rounds:,}",
+            *(f"{s:.3f}" for s in (convert, refine, hashing)),
+            f"{alone:.3f}",
+            f"{whole:.3f}",
+        ]
         rows.append(cells)
         print(*cells, sep=" | ", flush=True)
 
@@ -79,8 +87,8 @@ Medians of {arguments.repeats} turns, in seconds; ratios are medians over the tu
 
 ## 1-WL
 
-networkx: `weisfeiler_lehman_graph_hash` with its default of 3 rounds. Ours: `wl.refine` to stability, once the graph is in
-arrays ("refine"), and the conversion from `networkx.Graph` that comes before it ("convert").
+networkx: `weisfeiler_lehman_graph_hash` with its default of 3 rounds. Ours: `wl.refine` to stability, once the graph is
+in arrays ("refine"), and the conversion from `networkx.Graph` that comes before it ("convert").
 
 {table(["graph", "rounds", "convert", "refine", "networkx", "refine / networkx", "both / networkx"], rows)}
 

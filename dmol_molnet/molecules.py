@@ -212,9 +212,9 @@ class Molecule:
         return cls.from_smiles(EXAMPLES[name], hydrogens)
 
     def embed(self, seed: int = 0) -> Molecule:
-        """The same molecule with positions: RDKit's ETKDGv3 geometry, relaxed by MMFF94 (UFF where that has no parameters).
+        """The same molecule with positions: RDKit's ETKDGv3 geometry, relaxed by MMFF94 (or UFF, for other elements).
 
-        Source: Riniker and Landrum, J. Chem. Inf. Model. 55, 2562 (2015); Halgren, J. Comput. Chem. 17, 490 (1996).
+        Sources: Riniker and Landrum (2015), `riniker2015better`; Halgren (1996), `halgren1996merck`.
 
         Raises:
             InputError: hydrogens are not atoms, no geometry was found, or no force field knows an element.

@@ -1,10 +1,8 @@
 """The package as a whole: it imports quickly and quietly, and its modules read from top to bottom."""
 
 import ast
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,8 @@ ORDER = ["molecules", "wl", "figures", "cli"]
 
 def test_import_is_quick_and_has_no_side_effect():
     code = (
-        "import sys, warnings, os; before = set(sys.modules); filters = list(warnings.filters); env = dict(os.environ)\n"
+        "import os, sys, warnings; before = set(sys.modules)\n"
+        "filters, env = list(warnings.filters), dict(os.environ)\n"
         "import time; start = time.perf_counter(); import dmol_molnet; took = time.perf_counter() - start\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "assert not new & {'tensorflow', 'keras', 'rdkit', 'numpy', 'matplotlib', 'networkx', 'IPython'}, new\n"

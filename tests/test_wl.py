@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dmol_molnet import wl
 from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.wl import fast
 
 LABELS = [None, "a", "ab", 1, 12, True, 2.5, ("a", 1)]
 
@@ -86,7 +87,7 @@ def test_arrays_and_lists_number_colors_alike(seed, monkeypatch):
         graph.edges[edge]["y"] = rng.choice([1, 2])
     results = {}
     for patience in (-1, 10**9):  # every round on lists, every round on arrays
-        monkeypatch.setattr(wl, "PATIENCE", patience)
+        monkeypatch.setattr(fast, "PATIENCE", patience)
         results[patience] = [wl.refine(graph, *labels) for labels in ((), ("x",), ("x", "y"))]
     for lists, arrays in zip(*results.values(), strict=True):
         assert list(lists.history) == list(arrays.history)
@@ -97,8 +98,10 @@ def test_colliding_sums_change_nothing(bits, monkeypatch):
     """The 64-bit sums only speed things up: with nearly all of them equal, the classes must be the same."""
     graphs = [nx.gnm_random_graph(n, 2 * n, seed=n) for n in (30, 200)] + [nx.path_graph(60), nx.grid_2d_graph(9, 7)]
     true = [wl.refine(g) for g in graphs]
-    mix = wl._mix
-    monkeypatch.setattr(wl, "_mix", lambda x: mix(x) & (2**bits - 1 if isinstance(x, int) else np.uint64(2**bits - 1)))
+    mix = fast._mix
+    monkeypatch.setattr(
+        fast, "_mix", lambda x: mix(x) & (2**bits - 1 if isinstance(x, int) else np.uint64(2**bits - 1))
+    )
     for graph, expected in zip(graphs, true, strict=True):
         found = wl.refine(graph)
         assert [partition(c) for c in found.history] == [partition(c) for c in expected.history]
@@ -303,7 +306,7 @@ def test_decalin_and_bicyclopentyl(hydrogens, edge_label):
 
 
 def plain_kwl(g, h, k, variant):
-    """k-WL by the definition, in dictionaries, on both graphs with nested tuples as colours: the round that tells, or None."""
+    """k-WL by the definition, in dictionaries, with nested tuples as colours: the round that tells, or None."""
 
     def start(graph):
         def kind(t):
@@ -484,6 +487,7 @@ def labelled(value, what="node"):
             lambda: wl.refine(Molecule.example("water"), "colour"),
             "carry 'element', 'charge', 'hydrogens', not 'colour'",
         ),
+        (lambda: wl.refine(Molecule.example("water"), 7), "not 7"),
         (lambda: wl.refine(Molecule.example("water"), None, "length"), "carry 'order', not 'length'"),
         (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k=4), "k is 1, 2 or 3, not 4"),
         (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k="2"), "not '2'"),

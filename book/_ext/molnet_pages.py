@@ -51,8 +51,8 @@ def key_cache_to_package(app, config):
 def free_theorems_of_shared_ids(app, doctree):
     """Theorems and exercises hold their text in a section without title, all under one id: make it a box with a class.
 
-    Otherwise ids are doubled on the page, and sphinx-codeautolink, which counts titles, stops the build. All proofs, too,
-    are called "proof".
+    Otherwise ids are doubled on the page, and sphinx-codeautolink, which counts titles, stops the build. All proofs,
+    too, are called "proof".
     """
     for section in list(doctree.findall(nodes.section)):
         if not section.children or not isinstance(section[0], nodes.title):

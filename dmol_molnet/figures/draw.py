@@ -21,7 +21,7 @@ ELEMENT_COLORS = {
     **{"H": "#eceff1", "C": "#b9c0c8", "N": "#8fb4ff", "O": "#ff8f85", "F": "#b2e57a", "Cl": "#7fdc7f"},
     **{"Br": "#d08f5f", "I": "#c58ae0", "S": "#ffe066", "P": "#ffb35c"},
 }
-"""Fills by element, after the usual code but light enough for dark letters; others are as iron in models, brown-grey."""
+"""Fills by element, after the usual code but light enough for dark letters."""
 
 OTHER_ELEMENT = "#d8c8b8"
 

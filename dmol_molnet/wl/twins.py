@@ -1,0 +1,107 @@
+"""Graphs and molecules that 1-WL cannot tell from a given one, made by swapping two edges between equal colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import networkx as nx
+import numpy as np
+
+from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.wl.arrays import Arrays, Label, ids, read
+from dmol_molnet.wl.colors import run
+from dmol_molnet.wl.comparison import compare
+
+
+def swaps(graph: nx.Graph, node_label: Label = None, edge_label: Label = None) -> Iterator[nx.Graph]:
+    """Graphs that 1-WL cannot tell from `graph`, by one swap of edges each (most are isomorphic to it).
+
+    Take edges a-b and c-d with equal labels, a and c of one stable colour, b and d of one stable colour, all four
+    different, and neither a-d nor c-b an edge; put a-d and c-b in their place.  Every node keeps as many neighbours of
+    each colour behind each label, so the old colouring is stable in the new graph too, with the same numbers.
+
+    Args, Raises: as for `refine`; for a `networkx.Graph` only.
+    """
+    g = read(graph, node_label, edge_label)
+    for a, b, c, d in _swappable(g):
+        a, b, c, d = (g.names[v] for v in (a, b, c, d))
+        twin = graph.copy()
+        twin.remove_edges_from([(a, b), (c, d)])
+        twin.add_edge(a, d, **graph.edges[a, b])
+        twin.add_edge(c, b, **graph.edges[c, d])
+        yield twin
+
+
+def twin(molecule: Molecule) -> Molecule | None:
+    """A connected, valence-valid molecule, not isomorphic to this one, that 1-WL cannot tell from it; or None.
+
+    Found by one swap of two bonds (`swaps`) between atoms of equal stable colour, with elements, formal charges,
+    hydrogens and bond orders as labels.  Of several, the one with the fewest rings of three and four atoms is taken,
+    then the first by SMILES.  RDKit judges the valences; folklore 2-WL, or else an exact search, proves that the two
+    differ.  Stereochemistry is not part of the graph.
+
+    Raises:
+        InputError: a bond order that is not 1, 1.5, 2, 3 or 4.
+    """
+    g = read(molecule, ["element", "charge", "hydrogens"], "order")
+    degree = np.diff(g.indptr)
+    own = molecule.to_smiles()
+    found: dict[str, Molecule] = {}
+    for a, b, c, d in _swappable(g):
+        if degree[b] == degree[d] == 1 or degree[a] == degree[c] == 1:
+            continue  # swapping two ends, hydrogens mostly, only renames them
+        new = {frozenset((a, b)): (a, d), frozenset((c, d)): (c, b)}
+        bonds = [new.get(frozenset(bond), bond) for bond in molecule.bonds.tolist()]
+        try:
+            candidate = Molecule.from_rdkit(
+                Molecule(
+                    numbers=molecule.numbers,
+                    bonds=bonds,
+                    bond_orders=molecule.bond_orders,
+                    formal_charges=molecule.formal_charges,
+                    implicit_hydrogens=molecule.implicit_hydrogens,
+                ).to_rdkit()
+            )
+            smiles = candidate.to_smiles()
+        except InputError:
+            continue
+        if smiles == own or smiles in found or "." in smiles:
+            continue
+        # A swap within an aromatic system may change which bonds are aromatic: ask again of the molecule as it is now.
+        if not compare(molecule, candidate, edge_label="order").distinguished and _differ(molecule, candidate):
+            found[smiles] = candidate
+    if not found:
+        return None
+    return found[min(found, key=lambda smiles: (_small_rings(found[smiles]), smiles))]
+
+
+def _swappable(g: Arrays) -> Iterator[tuple[int, int, int, int]]:
+    """a, b, c, d as in `swaps`."""
+    result = run(g)
+    colors = result.history.array(result.rounds).tolist()
+    edge_ids = ids(g)[2].tolist()
+    heads = np.repeat(np.arange(len(g.names)), np.diff(g.indptr)).tolist()
+    edges = set(zip(heads, g.indices.tolist(), strict=True))
+    alike: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    for v, u, e in zip(heads, g.indices.tolist(), edge_ids, strict=True):
+        if colors[v] <= colors[u] and v != u:
+            alike.setdefault((colors[v], colors[u], e), []).append((v, u))
+    for group in alike.values():
+        for (a, b), (c, d) in combinations(group, 2):
+            if len({a, b, c, d}) == 4 and (a, d) not in edges and (c, b) not in edges:
+                yield a, b, c, d
+
+
+def _differ(g: Molecule, h: Molecule) -> bool:
+    """Whether two molecules are certainly not isomorphic."""
+    if compare(g, h, k=2, edge_label="order").distinguished:
+        return True
+    first, second = g.to_networkx(), h.to_networkx()
+    same_atom = nx.algorithms.isomorphism.categorical_node_match(["element", "charge"], [None, 0])
+    same_bond = nx.algorithms.isomorphism.categorical_edge_match("order", None)
+    return not nx.is_isomorphic(first, second, node_match=same_atom, edge_match=same_bond)
+
+
+def _small_rings(molecule: Molecule) -> int:
+    return sum(len(ring) < 5 for ring in nx.minimum_cycle_basis(molecule.to_networkx()))
