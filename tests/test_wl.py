@@ -88,6 +88,7 @@ def test_arrays_and_lists_number_colors_alike(seed, monkeypatch):
     results = {}
     for patience in (-1, 10**9):  # every round on lists, every round on arrays
         monkeypatch.setattr(fast, "PATIENCE", patience)
+        monkeypatch.setattr(fast, "SMALL", -1)
         results[patience] = [wl.refine(graph, *labels) for labels in ((), ("x",), ("x", "y"))]
     for lists, arrays in zip(*results.values(), strict=True):
         assert list(lists.history) == list(arrays.history)
@@ -98,6 +99,7 @@ def test_colliding_sums_change_nothing(bits, monkeypatch):
     """The 64-bit sums only speed things up: with nearly all of them equal, the classes must be the same."""
     graphs = [nx.gnm_random_graph(n, 2 * n, seed=n) for n in (30, 200)] + [nx.path_graph(60), nx.grid_2d_graph(9, 7)]
     true = [wl.refine(g) for g in graphs]
+    monkeypatch.setattr(fast, "SMALL", -1)  # small graphs too shall hash
     mix = fast._mix
     monkeypatch.setattr(
         fast, "_mix", lambda x: mix(x) & (2**bits - 1 if isinstance(x, int) else np.uint64(2**bits - 1))
@@ -529,3 +531,17 @@ def test_the_empty_graph():
         assert not wl.compare(empty, empty, k=k).distinguished
         assert wl.compare(empty, nx.path_graph(1), k=k).round == 0
     assert wl.certificate(empty) != wl.certificate(nx.path_graph(1))
+
+
+def test_large_graphs_take_both_ways(monkeypatch):
+    """A large graph starts on arrays and ends on lists, and comes out as in the plain version."""
+    tree = nx.random_labeled_tree(3000, seed=5)
+    graph = nx.disjoint_union(tree, nx.path_graph(400))
+    ways = []
+    for kind, name in ((fast.Classes, "_split_arrays"), (fast._Lists, "split")):
+        method = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda self, *rest, m=method, n=name: (ways.append(n), m(self, *rest))[1])
+    found = wl.refine(graph)
+    assert {"_split_arrays", "split"} == set(ways)
+    plain = wl.refine_plain(graph)
+    assert [partition(c) for c in found.history] == [partition(c) for c in plain]

@@ -14,6 +14,9 @@ import numpy as np
 PATIENCE = 7
 """How many small rounds in a row are still done on arrays: making lists costs as much as a few of those."""
 
+SMALL = 2000
+"""Graphs with at most so many neighbours in all go to lists at once."""
+
 
 def _mix(x):
     """A fixed scrambling of 64-bit integers (the finaliser of splitmix64), for one int or a uint64 array."""
@@ -62,19 +65,20 @@ class Classes:
         alone = np.bincount(self.colors, minlength=1)[self.colors[live]] == 1
         if alone.any():
             here = np.repeat(~alone, length)
-            live, length, seen, edge_ids = live[~alone], length[~alone], seen[here], edge_ids[here]
+            live, length, seen = live[~alone], length[~alone], seen[here]
+            edge_ids = edge_ids[here] if self.n_labels > 1 else edge_ids
         self.live, self.length, self.seen, self.seen_through = live, length, seen, edge_ids
 
     def split(self) -> tuple[Sequence[int], Sequence[int]]:
         """One round: the nodes that change colour, and their new colours."""
-        small = 256 + len(self.indices) // 32  # an edge costs about 32 times as much in lists as in arrays
+        small = max(SMALL, len(self.indices) // 32)  # an edge costs about 32 times as much in lists as in arrays
         if self.lists is not None and self.lists.n_seen() > small:
             self.colors, self.lists, self.small_rounds = np.array(self.lists.colors, np.int64), None, 0
             self._look_at(np.arange(len(self.colors)), self.degree, self.indices, self.edge_ids)
         if self.lists is None:
             n_seen = int(self.degree[self.colors >= self.fresh].sum())
             self.small_rounds = self.small_rounds + 1 if n_seen <= small else 0
-            if self.small_rounds <= PATIENCE:
+            if len(self.indices) > SMALL and self.small_rounds <= PATIENCE:
                 result = self._split_arrays()
                 if result is not None:
                     return result
@@ -126,21 +130,24 @@ class Classes:
         """Whether order[i] and order[model[i]] agree in colour and in all that they see of fresh colours."""
         if (own[order] != own[order[model]]).any():
             return False
-        in_company = np.bincount(model, minlength=len(order))[model] > 1
-        in_company[order] = in_company.copy()
         seen = self.colors[self.seen]
-        row = np.repeat(np.arange(len(order)), self.length)
-        look = (seen >= self.fresh) & in_company[row]
-        key = seen[look] - self.fresh
-        if self.n_labels > 1:
-            key = key * self.n_labels + self.seen_through[look]
-        row = row[look]
-        counts = np.bincount(row, minlength=len(order))
+        look = seen >= self.fresh
+        ends = np.cumsum(self.length)
+        n_looks = np.concatenate([[0], np.cumsum(look)])
+        counts = n_looks[ends] - n_looks[ends - self.length]
         if (counts[order] != counts[order[model]]).any():
             return False
         radix = (self.n_colors - self.fresh) * self.n_labels
         if radix == 1:
             return True  # there is one thing to see: its count says all
+        in_company = np.bincount(model, minlength=len(order))[model] > 1
+        in_company[order] = in_company.copy()
+        look &= np.repeat(in_company, self.length)
+        counts = np.where(in_company, counts, 0)
+        key = seen[look] - self.fresh
+        if self.n_labels > 1:
+            key = key * self.n_labels + self.seen_through[look]
+        row = np.repeat(np.arange(len(order)), counts)
         key = np.sort(row * radix + key, kind="stable") - row * radix  # stable: quick where the rows are sorted already
         first = np.cumsum(counts) - counts
         like = np.empty(len(order), np.int64)
