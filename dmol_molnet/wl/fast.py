@@ -94,7 +94,9 @@ class Classes:
         if not len(self.live):
             return self.live, self.live
         own = self.colors[self.live]  # [q]
-        scrambled = np.where(self.colors >= self.fresh, _mix(self.colors.astype(np.uint64)), np.uint64(0))[self.seen]
+        news = np.maximum(self.colors[self.seen] - self.fresh, -1)  # which fresh colour is seen, -1 for no fresh one
+        scramble = np.append(_mix(np.arange(self.fresh, self.n_colors, dtype=np.uint64)), np.uint64(0))
+        scrambled = scramble[news]
         if self.n_labels > 1:
             scrambled *= self.factors[self.seen_through]
         ends = np.cumsum(self.length)
@@ -105,7 +107,7 @@ class Classes:
         ordered = sums[order]
         starts = _starts(ordered)
         sizes = np.diff(starts, append=len(order))
-        if not self._parts_are_true(order, np.repeat(starts, sizes), own):
+        if not self._parts_are_true(order, np.repeat(starts, sizes), own, news):
             return None
         old = own[order[starts]]  # [parts]
         by_class = np.argsort(old, kind="stable")  # and by sum within a class, as the parts are already
@@ -126,16 +128,17 @@ class Classes:
         self._look_at(self.live, self.length, self.seen, self.seen_through)
         return changed, to
 
-    def _parts_are_true(self, order: np.ndarray, model: np.ndarray, own: np.ndarray) -> bool:
+    def _parts_are_true(self, order: np.ndarray, model: np.ndarray, own: np.ndarray, news: np.ndarray) -> bool:
         """Whether order[i] and order[model[i]] agree in colour and in all that they see of fresh colours."""
-        if (own[order] != own[order[model]]).any():
-            return False
-        seen = self.colors[self.seen]
-        look = seen >= self.fresh
-        ends = np.cumsum(self.length)
-        n_looks = np.concatenate([[0], np.cumsum(look)])
-        counts = n_looks[ends] - n_looks[ends - self.length]
-        if (counts[order] != counts[order[model]]).any():
+        like = np.empty(len(order), np.int64)
+        like[order] = order[model]
+        look = news >= 0
+        counts = self.length
+        if not look.all():
+            ends = np.cumsum(self.length)
+            n_looks = np.concatenate([[0], np.cumsum(look)])
+            counts = n_looks[ends] - n_looks[ends - self.length]
+        if (own != own[like]).any() or (counts != counts[like]).any():
             return False
         radix = (self.n_colors - self.fresh) * self.n_labels
         if radix == 1:
@@ -144,14 +147,12 @@ class Classes:
         in_company[order] = in_company.copy()
         look &= np.repeat(in_company, self.length)
         counts = np.where(in_company, counts, 0)
-        key = seen[look] - self.fresh
+        key = news[look]
         if self.n_labels > 1:
             key = key * self.n_labels + self.seen_through[look]
         row = np.repeat(np.arange(len(order)), counts)
         key = np.sort(row * radix + key, kind="stable") - row * radix  # stable: quick where the rows are sorted already
         first = np.cumsum(counts) - counts
-        like = np.empty(len(order), np.int64)
-        like[order] = order[model]
         return bool((key == key[np.arange(len(key)) - (first - first[like])[row]]).all())
 
 
