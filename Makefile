@@ -31,6 +31,7 @@ env: .venv/.complete  ## the environment alone: .venv, from requirements.txt
 	@touch $@
 
 book: .venv/.complete  ## the site, every warning an error, into _build/html
+	rm -rf _build/html  # or pages that no longer exist would stay
 	$(BIN)/jupyter-book build . --all -W --keep-going
 	@test -s _build/html/index.html
 	@echo "The book is at $(CURDIR)/_build/html/index.html"

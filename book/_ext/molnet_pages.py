@@ -78,6 +78,8 @@ def mend_page(app, pagename, templatename, context, doctree):
 
 def drop_unused_mathjax(app, exception):
     """The top level of MathJax holds one bundle for each way to use it: keep the one that our pages load."""
+    if exception:
+        return
     for bundle in (Path(app.outdir) / "_static" / "mathjax").glob("*.js"):
         if bundle.name != Path(app.config.mathjax_path).name:
             bundle.unlink()
@@ -85,6 +87,8 @@ def drop_unused_mathjax(app, exception):
 
 def write_index(app, exception):
     """The site's door, with a language, a name and an icon, which the plain redirect lacks."""
+    if exception:
+        return
     icon = f"_static/{Path(app.config.html_favicon).name}"
     page = app.builder.get_target_uri(app.config.root_doc)
     index = INDEX.format(language=app.config.language, title=app.config.html_title, icon=icon, page=page)

@@ -131,7 +131,7 @@ def show(figure: Figure, alt: str) -> Picture:
         raise InputError("a picture needs a text alternative: say what it shows")
     file = io.StringIO()
     with style():
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     head, body = re.fullmatch(r".*?(<svg.*?>)(.*)", file.getvalue().strip(), flags=re.S).groups()
     body = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", body, flags=re.S)
     # Ids must be unlike those of the other pictures in the page.
