@@ -41,7 +41,10 @@ EXAMPLES = {
 """SMILES of the molecules that the book calls by name; acetylacetone is the enol."""
 
 
-_BOND_KINDS = {1.0: "SINGLE", 1.5: "AROMATIC", 2.0: "DOUBLE", 3.0: "TRIPLE", 4.0: "QUADRUPLE"}  # RDKit's names
+_BOND_KINDS = {1.0: "SINGLE", 1.5: "AROMATIC", 2.0: "DOUBLE", 3.0: "TRIPLE", 4.0: "QUADRUPLE"}
+_CHIRALITY = {"CHI_TETRAHEDRAL_CW": 1, "CHI_TETRAHEDRAL_CCW": 2}
+_BOND_SIDES = {"STEREOZ": 1, "STEREOCIS": 1, "STEREOE": 2, "STEREOTRANS": 2}
+# Names that RDKit gives to what a Molecule writes as numbers.
 
 
 class InputError(ValueError):
@@ -69,6 +72,12 @@ class Molecule:
         forces: float64 [A, 3] in eV/Å, or None.
         formal_charges: int [A]; all 0 where not given.
         implicit_hydrogens: int [A], hydrogens of an atom that are not atoms of their own; all 0 where not given.
+        chirality: int [A]; 1 if the atom's bonds, seen from the first in the list, turn clockwise in their order, 2 if
+            counter-clockwise, else 0.  All 0 where not given.
+        bond_stereo: int [B, 3]; (i, j, 1) if atom i at the first and atom j at the second end of a double bond are cis,
+            (i, j, 2) if trans, else zeros.  All zeros where not given.
+
+    Stereochemistry guides `embed`; the graph, and all that is computed from it, does not know it.
 
     Raises:
         InputError: a shape, a number or an index is out of range.
@@ -85,6 +94,8 @@ class Molecule:
     forces: np.ndarray | None = None
     formal_charges: np.ndarray | None = None
     implicit_hydrogens: np.ndarray | None = None
+    chirality: np.ndarray | None = None
+    bond_stereo: np.ndarray | None = None
 
     def __post_init__(self):
         numbers = self._keep("numbers", self.numbers, int, (-1,))
@@ -106,6 +117,8 @@ class Molecule:
             ("pbc", bool, (3,), None),
             ("formal_charges", int, (n,), np.zeros(n, int)),
             ("implicit_hydrogens", int, (n,), np.zeros(n, int)),
+            ("chirality", int, (n,), np.zeros(n, int)),
+            ("bond_stereo", int, (len(bonds), 3), np.zeros((len(bonds), 3), int)),
         ):
             value = getattr(self, name)
             value = default if value is None else value
@@ -187,6 +200,11 @@ class Molecule:
             bond_orders=[bond.GetBondTypeAsDouble() for bond in bonds],
             formal_charges=[atom.GetFormalCharge() for atom in atoms],
             implicit_hydrogens=[atom.GetTotalNumHs() for atom in atoms],
+            chirality=[_CHIRALITY.get(str(atom.GetChiralTag()), 0) for atom in atoms],
+            bond_stereo=[
+                (*bond.GetStereoAtoms(), side) if (side := _BOND_SIDES.get(str(bond.GetStereo()), 0)) else (0, 0, 0)
+                for bond in bonds
+            ],
         )
 
     @classmethod
@@ -264,8 +282,10 @@ class Molecule:
         from rdkit import Chem, rdBase
 
         mol = Chem.RWMol()
-        for z, charge, hydrogens in self._by_atom():
+        for (z, charge, hydrogens), turn in zip(self._by_atom(), self.chirality.tolist(), strict=True):
             atom = Chem.Atom(z)
+            if turn:
+                atom.SetChiralTag([None, Chem.CHI_TETRAHEDRAL_CW, Chem.CHI_TETRAHEDRAL_CCW][turn])
             atom.SetFormalCharge(charge)
             atom.SetNumExplicitHs(hydrogens)
             atom.SetNoImplicit(True)
@@ -282,6 +302,12 @@ class Molecule:
                 Chem.SanitizeMol(mol)
             except ValueError as error:
                 raise InputError(f"the bonds of {self} break the rules of valence: {str(error).strip()}") from None
+        for bond, (i, j, side) in zip(mol.GetBonds(), self.bond_stereo.tolist(), strict=True):
+            if side:
+                bond.SetStereoAtoms(i, j)
+                bond.SetStereo(Chem.BondStereo.STEREOCIS if side == 1 else Chem.BondStereo.STEREOTRANS)
+        Chem.SetDoubleBondNeighborDirections(mol)
+        Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
         if self.positions is not None:
             conformer = Chem.Conformer(len(self))
             conformer.SetPositions(np.ascontiguousarray(self.positions))
@@ -293,10 +319,10 @@ class Molecule:
         return zip(*(column.tolist() for column in columns), strict=True)
 
     def to_smiles(self) -> str:
-        """The canonical SMILES, hydrogens left out; equal for equal constitutions."""
+        """The canonical SMILES of the constitution, without hydrogens, stereochemistry and isotopes."""
         from rdkit import Chem
 
-        return Chem.MolToSmiles(Chem.RemoveHs(self.to_rdkit()))
+        return Chem.MolToSmiles(Chem.RemoveHs(self.to_rdkit()), isomericSmiles=False)
 
     # ------------------------------------------------------------------ small things
 

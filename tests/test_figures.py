@@ -128,6 +128,7 @@ def test_unfolding_is_all_walks(depth):
 def test_show_makes_an_svg_for_any_page():
     figure, ax = new(3, 2)
     ax.plot([0, 1], [1, 0])
+    ax.scatter([0.5], [0.5], c="white")
     ax.set(xlabel="time / fs", ylabel="energy / eV")
     picture = show(figure, alt='A "line" that falls\nfrom 1 to 0 & back')
     root = parse(picture)
@@ -135,7 +136,7 @@ def test_show_makes_an_svg_for_any_page():
     assert root.attrib["aria-label"] == 'A "line" that falls from 1 to 0 & back'
     assert picture._repr_html_() == picture.svg
     assert "currentColor" in picture.svg
-    assert "var(--pst-color-background, Canvas)" in picture.svg
+    assert "var(--pst-color-background, Canvas)" in picture.svg, "white takes the page's background"
     for fixed in ("#000000", "#ffffff", "<metadata", "<!--", "<?xml", "DOCTYPE"):
         assert fixed not in picture.svg
     ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]

@@ -42,6 +42,31 @@ def test_smiles_round_trip(smiles, hydrogens):
         assert not molecule.implicit_hydrogens.any()
 
 
+STEREO = [
+    "C[C@H](N)C(=O)O",
+    "C1CC[C@H]2CCCC[C@H]2C1",  # cis-decalin
+    "C1CC[C@@H]2CCCC[C@H]2C1",  # trans-decalin
+    "C[S@](=O)CC",
+    "F/C=C/C=C\\F",
+    "C/C(F)=C(/Cl)Br",
+    "OC[C@H]1O[C@H](O[C@H]2O[C@H](CO)[C@@H](O)[C@H](O)[C@H]2O)[C@H](O)[C@@H](O)[C@@H]1O",
+    "CC(C)CCC[C@@H](C)[C@H]1CC[C@@H]2[C@@]1(CC[C@H]3[C@H]2CC=C4[C@@]3(CC[C@@H](C4)O)C)C",
+]
+
+
+@pytest.mark.parametrize("hydrogens", [True, False])
+@pytest.mark.parametrize("smiles", STEREO)
+def test_stereochemistry_is_kept_and_embedded(smiles, hydrogens):
+    """Held against RDKit's canonical SMILES, and, once embedded, against what RDKit reads off the coordinates."""
+    molecule = Molecule.from_smiles(smiles, hydrogens)
+    assert Chem.MolToSmiles(Chem.RemoveHs(molecule.to_rdkit())) == Chem.CanonSmiles(smiles)
+    assert molecule.to_smiles() == Chem.CanonSmiles(smiles, useChiral=0)
+    if hydrogens:
+        embedded = molecule.embed(seed=3).to_rdkit()
+        Chem.AssignStereochemistryFrom3D(embedded)
+        assert Chem.MolToSmiles(Chem.RemoveHs(embedded)) == Chem.CanonSmiles(smiles)
+
+
 def test_formula_counts_hydrogens_either_way():
     assert Molecule.example("decalin").formula == Molecule.example("decalin", hydrogens=False).formula == "C10H18"
     assert Molecule.from_smiles("OS(=O)(=O)O").formula == "H2O4S"  # Hill: alphabetical without carbon
