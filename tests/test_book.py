@@ -44,7 +44,7 @@ def test_cells_are_found():
 @each_page
 def test_cells_are_short_and_narrow(page):
     for cell in cells(page):
-        assert not [line for line in cell.splitlines() if len(line) > 88]
+        assert not [line for line in cell.splitlines() if len(line) > 84]
         code = [line for line in cell.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         assert len(code) <= 15, cell
 

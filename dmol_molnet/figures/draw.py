@@ -25,6 +25,8 @@ ELEMENT_COLORS = {
 
 OTHER_ELEMENT = "#d8c8b8"
 
+HIGHLIGHT = "#c2185b"
+
 
 def draw(
     graph: nx.Graph | Molecule,
@@ -79,8 +81,8 @@ def draw(
     for (u, v), order in zip(edges, orders, strict=True):
         for line in _bond(np.asarray(at[u], float), np.asarray(at[v], float), order):
             lines.append(line)
-            widths.append(3.5 if frozenset((u, v)) in stressed else 1.6)
-            shades.append("#d1495b" if frozenset((u, v)) in stressed else ink(ax))
+            widths.append(4.5 if frozenset((u, v)) in stressed else 1.6)
+            shades.append(HIGHLIGHT if frozenset((u, v)) in stressed else ink(ax))
     ax.add_collection(LineCollection(lines, linewidths=widths, colors=shades, zorder=1, capstyle="round"))
     for v in loops:
         x, y = at[v]
