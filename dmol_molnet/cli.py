@@ -20,7 +20,6 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 app = typer.Typer(
     name="dmol-molnet",
     help="Modern molecular neural networks: the commands that go with the book.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; wrong use and bad input end in one line and exit code 2."""
     code = 2
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app((sys.argv[1:] if arguments is None else arguments) or ["--help"], standalone_mode=False)
     except typer.Abort:
         code = 130
     except Exception as error:
@@ -97,7 +96,13 @@ def doctor() -> None:
     """
     print(f"dmol-molnet {dmol_molnet.__version__} on Python {platform.python_version()}, {platform.platform()}")
     lacking = []
-    for line in importlib.metadata.requires("dmol-molnet") or []:
+    try:
+        needed = importlib.metadata.requires("dmol-molnet") or []
+    except importlib.metadata.PackageNotFoundError:
+        raise InputError(
+            "the package is here but not installed; install it with pip to have its needs checked"
+        ) from None
+    for line in needed:
         requirement = Requirement(line)
         extra = next((extra for extra in _EXTRAS if _wanted(requirement, extra)), None)
         if extra is None and requirement.marker and not requirement.marker.evaluate():
@@ -138,17 +143,19 @@ def _molecule(text: str, hydrogens: bool) -> Molecule:
     from rdkit import Chem, rdBase
 
     path = Path(text)
-    if path.suffix not in (".smi", ".mol", ".sdf"):
+    kind = path.suffix.lower()
+    if kind not in (".smi", ".mol", ".sdf"):
         return Molecule.from_smiles(text, hydrogens)
     if not path.is_file():
         raise InputError(f"there is no file {quoted(text)}")
-    if path.suffix == ".smi":
-        words = path.read_text(encoding="utf-8", errors="replace").split()
+    if kind == ".smi":
+        words = path.read_text(encoding="utf-8-sig", errors="replace").split()
         if not words:
             raise InputError(f"{quoted(text)} is empty; a .smi file starts with a SMILES")
         return Molecule.from_smiles(words[0], hydrogens)
     with rdBase.BlockLogs():
-        mol = next(iter(Chem.SDMolSupplier(text)), None) if path.suffix == ".sdf" else Chem.MolFromMolFile(text)
+        block = path.read_text(encoding="utf-8", errors="replace").partition("$$$$")[0]
+        mol = Chem.MolFromMolBlock(block)  # the first molecule of an .sdf is a .mol
     if mol is None:
         raise InputError(f"{quoted(text)} holds no molecule that RDKit can read")
     return Molecule.from_smiles(Chem.MolToSmiles(mol), hydrogens)

@@ -53,8 +53,11 @@ class InputError(ValueError):
 
 def quoted(value: object, width: int = 60) -> str:
     """`value` as it would be typed, shortened, on one line and printable anywhere: for messages."""
-    text = ascii(value)
-    return text if len(text) <= width else f"{text[: width - 9]}…{text[-8:]}"
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # integers of thousands of digits, tuples nested as deep
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= width else f"{text[: width - 11]}...{text[-8:]}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,15 +127,34 @@ class Molecule:
             value = default if value is None else value
             if value is not None:
                 self._keep(name, value, dtype, shape)
-        charge = int(self.formal_charges.sum()) if self.charge is None else int(self.charge)
-        object.__setattr__(self, "charge", charge)
+        if (self.implicit_hydrogens < 0).any():
+            raise InputError("an atom has 0 or more implicit hydrogens")
+        if not np.isin(self.chirality, (0, 1, 2)).all():
+            raise InputError("chirality is 0, 1 or 2 for each atom")
+        joined = {tuple(bond) for bond in bonds.tolist()} | {tuple(bond[::-1]) for bond in bonds.tolist()}
+        for (i, j), (u, v, side) in zip(bonds.tolist(), self.bond_stereo.tolist(), strict=True):
+            if (u, v, side) != (0, 0, 0) and not (side in (1, 2) and {(u, i), (v, j)} <= joined):
+                raise InputError("bond_stereo names a neighbour of each end of its bond, and 1 or 2; or is 0, 0, 0")
+        charge = self.formal_charges.sum() if self.charge is None else _number("charge", self.charge, "e")
+        if charge != int(charge):
+            raise InputError(f"the charge is a whole number of e, not {charge}")
+        object.__setattr__(self, "charge", int(charge))
+        if self.energy is not None:
+            object.__setattr__(self, "energy", _number("energy", self.energy, "eV"))
 
     def _keep(self, name: str, value, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
         """Set the attribute `name` to a read-only array of `dtype`, whose shape must be `shape` (-1: any length)."""
         try:
-            array = np.array(value, dtype)
-        except (TypeError, ValueError):
-            raise InputError(f"{name} must be an array of {dtype.__name__}, not {quoted(value)}") from None
+            given = np.array(value)
+            array = given.astype(dtype)
+            lossless = given.dtype.kind in "biuf" or not given.size
+            lossless &= dtype is not int or bool((array == given).all())
+        except (TypeError, ValueError, OverflowError):
+            lossless = False
+        if not lossless:
+            raise InputError(f"{name} must be an array of {dtype.__name__}, not {quoted(value)}")
+        if not np.isfinite(array).all():
+            raise InputError(f"{name} must be finite numbers; there is {array[~np.isfinite(array)][0]} among them")
         if array.size == 0 and shape[0] in (-1, 0):
             array = array.reshape(0, *shape[1:])
         if array.ndim != len(shape) or any(
@@ -184,15 +206,21 @@ class Molecule:
 
     @classmethod
     def from_rdkit(cls, mol: rdkit.Chem.Mol) -> Molecule:
-        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule."""
+        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule; isotopes are not kept.
+
+        Raises:
+            InputError: not a sanitised molecule, a placeholder atom, or a bond without an order.
+        """
+        from rdkit import Chem
+
+        if not isinstance(mol, Chem.Mol) or mol.NeedsUpdatePropertyCache():
+            raise InputError(f"this needs a sanitised RDKit molecule, not {quoted(mol)}; see rdkit.Chem.SanitizeMol")
         atoms, bonds = list(mol.GetAtoms()), list(mol.GetBonds())
         if any(atom.GetAtomicNum() == 0 for atom in atoms):
             raise InputError("an atom written '*' is a placeholder, not an element; name the element")
         kinds = {str(bond.GetBondType()) for bond in bonds} - set(_BOND_KINDS.values())
         if kinds:
-            raise InputError(
-                f"a bond of kind {kinds.pop()} has no order; single, double, triple and aromatic bonds have"
-            )
+            raise InputError(f"a bond of kind {kinds.pop()} has no order; single to quadruple and aromatic bonds do")
         return cls(
             numbers=[atom.GetAtomicNum() for atom in atoms],
             positions=mol.GetConformer().GetPositions() if mol.GetNumConformers() else None,
@@ -209,13 +237,24 @@ class Molecule:
 
     @classmethod
     def from_ase(cls, atoms: ase.Atoms) -> Molecule:
-        """Atoms from ASE: no bonds; energy and forces where a calculator or the file's labels hold them."""
-        results = getattr(atoms.calc, "results", None) or {}
+        """Atoms from ASE, without bonds.
+
+        Energy and forces are taken from a calculator only if it has computed them for these very positions.
+
+        Raises:
+            InputError: not an `ase.Atoms`, or labels that are no numbers.
+        """
+        import ase
+
+        if not isinstance(atoms, ase.Atoms):
+            raise InputError(f"this needs an ase.Atoms, not {quoted(atoms)}")
+        valid = atoms.calc is not None and not atoms.calc.check_state(atoms)
+        results = atoms.calc.results if valid else {}
         periodic = bool(atoms.pbc.any())
         return cls(
             numbers=atoms.numbers,
             positions=atoms.positions,
-            charge=int(atoms.info.get("charge", 0)),
+            charge=atoms.info.get("charge", 0),
             cell=atoms.cell.array if periodic else None,
             pbc=atoms.pbc if periodic else None,
             energy=results.get("energy", atoms.info.get("energy")),
@@ -225,7 +264,7 @@ class Molecule:
     @classmethod
     def example(cls, name: str, hydrogens: bool = True) -> Molecule:
         """One of the molecules that the book calls by name (`EXAMPLES`)."""
-        if name not in EXAMPLES:
+        if not isinstance(name, str) or name not in EXAMPLES:
             raise InputError(f"the book has no molecule named {quoted(name)}; it has {', '.join(EXAMPLES)}")
         return cls.from_smiles(EXAMPLES[name], hydrogens)
 
@@ -234,19 +273,27 @@ class Molecule:
 
         Sources: Riniker and Landrum (2015), `riniker2015better`; Halgren (1996), `halgren1996merck`.
 
+        A labelled energy, forces or cell belonged to other positions and do not stay.
+
         Raises:
-            InputError: hydrogens are not atoms, no geometry was found, or no force field knows an element.
+            InputError: hydrogens are not atoms, no geometry was found, no force field knows an element, or the seed is
+                not a whole number from 0 to 2^31 - 1.
         """
         from rdkit import rdBase
         from rdkit.Chem import AllChem
 
         if self.implicit_hydrogens.any():
             raise InputError(f"{self} has hydrogens that are not atoms; make it with hydrogens=True before embed()")
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
+            raise InputError(f"a seed is a whole number from 0 to 2^31 - 1, not {quoted(seed)}")
+        moved = {"energy": None, "forces": None, "cell": None, "pbc": None}
+        if len(self) <= 1:
+            return replace(self, positions=np.zeros((len(self), 3)), **moved)
         mol = self.to_rdkit()
         with rdBase.BlockLogs():
             how = AllChem.ETKDGv3()
-            how.randomSeed = seed
-            failed = AllChem.EmbedMolecule(mol, how) if len(self) else 0
+            how.randomSeed = int(seed)
+            failed = AllChem.EmbedMolecule(mol, how)
             if failed:
                 how.useRandomCoords = True
                 failed = AllChem.EmbedMolecule(mol, how)
@@ -258,7 +305,7 @@ class Molecule:
                 AllChem.UFFOptimizeMolecule(mol, maxIters=2000)
             else:
                 raise InputError(f"neither MMFF94 nor UFF has parameters for every atom of {self}")
-        return replace(self, positions=mol.GetConformer().GetPositions() if len(self) else np.zeros((0, 3)))
+        return replace(self, positions=mol.GetConformer().GetPositions(), **moved)
 
     # ------------------------------------------------------------------ what molecules turn into
 
@@ -320,9 +367,10 @@ class Molecule:
 
     def to_smiles(self) -> str:
         """The canonical SMILES of the constitution, without hydrogens, stereochemistry and isotopes."""
-        from rdkit import Chem
+        from rdkit import Chem, rdBase
 
-        return Chem.MolToSmiles(Chem.RemoveHs(self.to_rdkit()), isomericSmiles=False)
+        with rdBase.BlockLogs():
+            return Chem.MolToSmiles(Chem.RemoveHs(self.to_rdkit()), isomericSmiles=False)
 
     # ------------------------------------------------------------------ small things
 
@@ -354,16 +402,31 @@ def read_xyz(path: str | Path) -> Iterator[Molecule]:
     """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
 
     Raises:
-        InputError: there is no such file, or it is not an XYZ file.
+        InputError: there is no such file, it is not an XYZ file, or a label in it is not a number.
     """
     import ase.io
 
+    name = quoted(str(path))
     if not Path(path).is_file():
-        raise InputError(f"there is no file {quoted(str(path))}")
+        raise InputError(f"there is no file {name}")
+    n_molecules = 0
     try:
-        for atoms in ase.io.iread(path, index=":", format="extxyz"):
-            yield Molecule.from_ase(atoms)
-    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{quoted(str(path))} is not an extended XYZ file: {quoted(str(error))}") from None
+        with open(path, encoding="utf-8") as file:
+            for atoms in ase.io.iread(file, index=":", format="extxyz"):
+                n_molecules += 1
+                if not len(atoms):
+                    raise InputError(f"molecule {n_molecules} of {name} has no atoms")
+                yield Molecule.from_ase(atoms)
+    except InputError as error:
+        raise InputError(f"{name}, molecule {n_molecules}: {error}") from None
+    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError, OSError) as error:
+        raise InputError(f"{name} is not an extended XYZ file: {quoted(str(error))}") from None
+    if not n_molecules:
+        raise InputError(f"{name} holds no molecule")
+
+
+def _number(name: str, value: object, unit: str) -> float:
+    """A finite number as float, or an InputError."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        raise InputError(f"the {name} is a number in {unit}, not {quoted(value)}")
+    return float(value)

@@ -120,6 +120,29 @@ def test_as_a_process():
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
 
 
+def test_no_words_at_all_show_the_help(run):
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "doctor" in done.stdout
+
+
+def test_files_may_be_named_in_capitals(run, tmp_path):
+    (tmp_path / "A.SMI").write_text("\ufeffCCO ethanol\n", encoding="utf-8")
+    assert json.loads(run("wl", str(tmp_path / "A.SMI"), "COC", "--json").stdout)["distinguished"]
+
+
+def test_doctor_without_an_installation(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.metadata as m\n"
+        "def requires(name): raise m.PackageNotFoundError(name)\n"
+        "m.requires = requires\n"
+    )
+    done = process("doctor", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "not installed" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_help_has_examples(run):
     for command in ("wl", "doctor"):
         done = run(command, "--help")

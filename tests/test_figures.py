@@ -200,7 +200,13 @@ def test_letters_are_legible_on_every_fill():
         (lambda: draw(nx.path_graph(2), labels={1: "x"}), "node 0 has no label"),
         (lambda: draw(nx.path_graph(2), positions={0: (0, 0)}), "node 1 has no position"),
         (lambda: rounds(nx.path_graph(4), nx.path_graph(4), show_rounds=[9]), "there is no round 9"),
+        (lambda: rounds(nx.path_graph(4), nx.path_graph(4), show_rounds=[]), "a round to show"),
         (lambda: unfolding(nx.path_graph(2), 7, 1), "no node 7"),
+        (lambda: unfolding(nx.path_graph(2), 0, -1), "0 or more, not -1"),
+        (lambda: draw("CCO"), "not 'CCO'"),
+        (lambda: draw(nx.MultiGraph([(0, 1)])), "single edges"),
+        (lambda: draw(nx.path_graph(2), features=np.zeros((3, 2))), r"a table \[2, F\]"),
+        (lambda: show(new(1, 1)[0], None), "text alternative"),
     ],
 )
 def test_bad_input(call, says):

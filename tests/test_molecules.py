@@ -1,9 +1,12 @@
 """Molecules: what goes in comes out, in the right units; bad input gets one sentence."""
 
+from dataclasses import replace
+
 import ase
 import networkx as nx
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +108,31 @@ def test_from_ase_keeps_units_and_labels():
     assert molecule.pbc is None
 
 
+def test_labels_of_other_positions_are_not_taken():
+    atoms = ase.Atoms("Cu2", [[0, 0, 0], [2.4, 0, 0]], calculator=EMT())
+    energy = atoms.get_potential_energy()
+    assert Molecule.from_ase(atoms).energy == energy
+    atoms.positions[1, 0] = 2.8
+    assert Molecule.from_ase(atoms).energy is None
+    single = ase.Atoms("H2", [[0, 0, 0], [0.74, 0, 0]])
+    single.calc = SinglePointCalculator(single, energy=-31.0)
+    assert Molecule.from_ase(single).energy == -31.0
+    single.rattle(0.1)
+    assert Molecule.from_ase(single).energy is None
+
+
+def test_embedding_leaves_labels_behind():
+    methanol = replace(Molecule.example("methanol"), energy=-3.0, forces=np.zeros((6, 3)))
+    embedded = methanol.embed()
+    assert methanol.energy == -3.0
+    assert (embedded.energy, embedded.forces) == (None, None)
+
+
+def test_one_atom_and_none_embed_without_a_force_field():
+    assert Molecule.from_smiles("[He]").embed().positions.tolist() == [[0, 0, 0]]
+    assert Molecule([]).embed().positions.shape == (0, 3)
+
+
 def test_from_ase_keeps_a_periodic_cell():
     molecule = Molecule.from_ase(ase.Atoms("Ar", [[0, 0, 0]], cell=[5, 5, 5], pbc=[True, True, False]))
     np.testing.assert_array_equal(molecule.cell, 5 * np.eye(3))
@@ -122,6 +150,36 @@ def test_read_xyz(tmp_path):
     np.testing.assert_array_equal(hydrogen.forces, [[0.1, 0, 0], [-0.1, 0, 0]])
     assert helium.energy is None
     assert helium.forces is None
+
+
+BAD_XYZ = {
+    "": "holds no molecule",
+    "\n\n": "holds no molecule",
+    "nonsense": "not an extended XYZ file",
+    "-1\n\n": "molecule 1 of",
+    "2\n\nH 0 0 0\n": "not an extended XYZ file",
+    "1\n\nQq 0 0 0\n": "not an extended XYZ file",
+    "1\nenergy -3\nH 0 0 0\n": "molecule 1: the energy is a number in eV, not True",
+    "1\nenergy=abc\nH 0 0 0\n": "the energy is a number in eV, not 'abc'",
+    "1\n\nH 0 0 nan\n": "positions must be finite",
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BAD_XYZ.items())
+def test_bad_xyz(text, says, tmp_path):
+    path = tmp_path / "a@1.xyz"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says) as error:
+        list(read_xyz(path))
+    assert "\n" not in str(error.value)
+    assert "a@1.xyz" in str(error.value)
+
+
+def test_xyz_names_are_taken_as_they_are(tmp_path):
+    """No pattern, no address of a frame: ASE would read both into a name."""
+    for name, n in (("a@0.xyz", 1), ("a*[1].xyz", 2), ("a1.xyz", 3)):
+        (tmp_path / name).write_text("1\n\nHe 0 0 0\n" * n)
+        assert len(list(read_xyz(tmp_path / name))) == n
 
 
 def test_a_molecule_does_not_change():
@@ -169,6 +227,28 @@ def test_bad_smiles(smiles, says, capfd):
         (lambda: Molecule([8, 8, 8, 8], bonds=[[0, 1], [0, 2], [0, 3]]).to_rdkit(), "valence"),
         (lambda: Molecule.example("watre"), "no molecule named 'watre'"),
         (lambda: Molecule.example("decalin", hydrogens=False).embed(), "hydrogens=True"),
+        (lambda: Molecule.example([]), r"no molecule named \[\]"),
+        (lambda: Molecule([6.9]), "numbers must be an array of int"),
+        (lambda: Molecule([2**70]), "numbers must be an array of int"),
+        (lambda: Molecule([6, 8], bonds=[[0, 0.7]]), "bonds must be an array of int"),
+        (lambda: Molecule([6], positions=[[0, 0, float("nan")]]), "positions must be finite"),
+        (lambda: Molecule([6], forces=[[0, 0, float("inf")]]), "forces must be finite"),
+        (lambda: Molecule([6], energy=True), "the energy is a number in eV, not True"),
+        (lambda: Molecule([6], energy="abc"), "the energy is a number in eV, not 'abc'"),
+        (lambda: Molecule([6], energy=[1.0, 2.0]), "the energy is a number in eV"),
+        (lambda: Molecule([6], energy=float("nan")), "the energy is a number in eV, not nan"),
+        (lambda: Molecule([6], charge="x"), "the charge is a number in e"),
+        (lambda: Molecule([6], charge=0.5), "a whole number of e, not 0.5"),
+        (lambda: Molecule([6], implicit_hydrogens=[-4]), "0 or more implicit hydrogens"),
+        (lambda: Molecule([6], chirality=[7]), "chirality is 0, 1 or 2"),
+        (lambda: Molecule([6, 6], bonds=[[0, 1]], bond_stereo=[[0, 1, 1]]), "a neighbour of each end"),
+        (lambda: Molecule.example("water").embed(-1), "a seed is a whole number"),
+        (lambda: Molecule.example("water").embed(2**31), "a seed is a whole number"),
+        (lambda: Molecule.example("water").embed("a"), "a seed is a whole number"),
+        (lambda: Molecule.from_rdkit(None), "sanitised RDKit molecule, not None"),
+        (lambda: Molecule.from_rdkit(Chem.MolFromSmiles("CO", sanitize=False)), "sanitised RDKit molecule"),
+        (lambda: Molecule.from_ase("water"), "an ase.Atoms, not 'water'"),
+        (lambda: Molecule.from_ase(ase.Atoms("He", info={"charge": "x"})), "the charge is a number in e"),
         (lambda: list(read_xyz("no such file.xyz")), "there is no file"),
         (lambda: list(read_xyz(__file__)), "not an extended XYZ file"),
     ],

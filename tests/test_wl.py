@@ -1,6 +1,7 @@
 """Weisfeiler-Leman: laws, and oracles that share no code with it."""
 
 import itertools
+import os
 import random
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from dmol_molnet import wl
 from dmol_molnet.molecules import InputError, Molecule
-from dmol_molnet.wl import fast
+from dmol_molnet.wl import fast, tuples
+from dmol_molnet.wl.arrays import decode, encode
 
 LABELS = [None, "a", "ab", 1, 12, True, 2.5, ("a", 1)]
 
@@ -156,6 +158,8 @@ def test_history_by_changes():
         colors = {**history[0], **colors, **history.changes(t)}
         assert colors == history[t]
     assert history[-1] == history[len(history) - 1]
+    assert history[1:3] == [history[1], history[2]]
+    assert history.changes(-1) == history.changes(len(history) - 1)
     with pytest.raises(IndexError):
         history[len(history)]
 
@@ -237,7 +241,11 @@ def test_certificates_are_the_same_in_every_process():
     )
     runs = [
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": s},
         )
         for s in ("1", "2")
     ]
@@ -281,11 +289,65 @@ def test_the_first_round_is_that_of_the_plain_version(g, h):
             break
     assert found.round == first
     one, two = found.refinements
-    assert Counter(one.history[found.round or 0].values()) == Counter(one.history[found.round or 0][v] for v in g)
     for t in range(len(one.history)):
         agree = Counter(one.history[t].values()) == Counter(two.history[t].values())
         assert agree == (first is None or t < first)
     assert set(one.colors) == set(g)
+
+
+@settings(max_examples=60)
+@given(graphs(max_nodes=6), graphs(max_nodes=6), st.integers(1, 2), st.booleans(), st.integers(0, 9))
+def test_what_is_shown_is_true(g, h, k, alike, seed):
+    """Histograms, numbers of colours and examples, against the plain version of the round that tells."""
+    h = renamed(swapped(g, seed), seed) if alike else h
+    found = wl.compare(g, h, k=k, node_label="x", edge_label="y")
+    nodes = [[(v,) for v in graph] if k == 1 else list(itertools.product(graph, repeat=2)) for graph in (g, h)]
+    assert [sum(counts.values()) for counts in found.histograms] == [len(side) for side in nodes]
+    last = found.round if found.distinguished else len(found.n_colors) - 1
+    assert found.n_colors[last] == len(found.histograms[0] | found.histograms[1])
+    assert found.n_colors == sorted(found.n_colors)
+    assert (found.histograms[0] != found.histograms[1]) == found.distinguished
+    for color, counts in found.differences.items():
+        assert counts == (found.histograms[0][color], found.histograms[1][color])
+        assert counts[0] != counts[1]
+    for graph, counts, examples in zip((g, h), found.histograms, found.examples, strict=True):
+        assert set(examples) == set(counts)
+        for example in examples.values():
+            assert all(v in graph for v in (example if k == 2 else [example]))
+    if k == 2:
+        return
+    union = nx.union(nx.relabel_nodes(g, lambda v: ("g", v)), nx.relabel_nodes(h, lambda v: ("h", v)))
+    rounds = textbook_rounds(union)
+    assert found.n_colors == [len(set(colors.values())) for colors in rounds]
+    for side, graph, refinement, examples, counts in zip(
+        "gh", (g, h), found.refinements, found.examples, found.histograms, strict=True
+    ):
+        shown = refinement.history[last]
+        assert partition(shown) == partition({v: rounds[last][side, v] for v in graph})
+        assert counts == Counter(shown.values())
+        assert all(shown[example] == color for color, example in examples.items())
+
+
+def test_reasons_tell_colors_apart():
+    """Each colour of the telling round has a reason of its own, edge labels included."""
+    g, h = nx.path_graph(3), nx.path_graph(3)
+    nx.set_edge_attributes(g, {(0, 1): "single", (1, 2): "double"}, "y")
+    nx.set_edge_attributes(h, "single", "y")
+    found = wl.compare(g, h, edge_label="y")
+    assert found.round == 1
+    assert len(set(found.reasons.values())) == len(found.reasons)
+    assert "saw 0 behind 'double', 0 behind 'single'" in str(found)
+    ethanol, ether = (Molecule.example(name, hydrogens=False) for name in ("ethanol", "dimethyl ether"))
+    assert "was 1, saw 0, 0" in str(wl.compare(ethanol, ether))  # the ether's oxygen
+
+
+@pytest.mark.parametrize(
+    "label", [*LABELS, False, -7, 2**70, -0.5, float("inf"), "", "\ud800", (), ((1,), ("a", None))]
+)
+def test_decode_undoes_encode(label):
+    decoded = decode(encode(label))
+    assert decoded == label
+    assert type(decoded) is type(label)
 
 
 # ---------------------------------------------------------------------------------------------- the pair of the book
@@ -384,7 +446,17 @@ def test_the_hierarchy_of_tests(name):
     assert told[3, "folklore"] is True
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_codes_that_need_two_numbers_change_nothing(k, monkeypatch):
+    pairs = [*HARD_PAIRS.values(), (nx.path_graph(7), nx.path_graph(7))]
+    expected = [wl.compare(g, h, k=k).round for g, h in pairs]
+    monkeypatch.setattr(tuples, "CODE_LIMIT", 50)
+    assert [wl.compare(g, h, k=k).round for g, h in pairs] == expected
+
+
 def test_kwl_refuses_what_would_not_fit():
+    with pytest.raises(InputError, match=r"folklore 2-WL on 3000 and 3000 nodes"):
+        wl.compare(nx.path_graph(3000), nx.path_graph(3000), k=2)
     big = nx.path_graph(300)
     with pytest.raises(
         InputError, match=r"folklore 3-WL on 300 and 300 nodes colours 54,000,000 tuples, about 10\.1 GiB"
@@ -393,6 +465,33 @@ def test_kwl_refuses_what_would_not_fit():
 
 
 # ---------------------------------------------------------------------------------------------- swaps and twins
+
+
+def swapped(graph, seed):
+    """Some graph that 1-WL cannot tell from this one, by several swaps."""
+    for step in range(3):
+        choices = list(itertools.islice(wl.swaps(graph, "x", "y"), 20))
+        if not choices:
+            break
+        graph = random.Random(seed + step).choice(choices)
+    return graph
+
+
+@settings(max_examples=60)
+@given(graphs(max_nodes=9), st.integers(0, 99))
+def test_swapped_graphs_share_their_certificate_by_the_textbook_too(graph, seed):
+    """Half of all pairs should be equal, or a certificate that always differs would pass."""
+    other = renamed(swapped(graph, seed), seed)
+    assert wl.certificate(graph, "x", "y") == wl.certificate(other, "x", "y")
+    both = nx.union(nx.relabel_nodes(graph, lambda v: ("g", v)), nx.relabel_nodes(other, lambda v: ("h", v)))
+    last = textbook_rounds(both)[-1]
+    sides = [Counter(color for node, color in last.items() if node[0] == side) for side in "gh"]
+    assert sides[0] == sides[1]
+
+
+def test_swaps_are_not_repeated():
+    edge_sets = [frozenset(frozenset(e) for e in twin.edges) for twin in wl.swaps(nx.cycle_graph(6))]
+    assert len(edge_sets) == len(set(edge_sets))
 
 
 @settings(max_examples=60)
@@ -441,13 +540,18 @@ def test_twins(smiles, expected, hydrogens):
 
 
 @pytest.mark.parametrize(
-    "smiles", ["O=C1CC(C2CC2)C1", "OC(=O)c1ccc(cc1)-c1ccc(cc1)C(O)=O", "C1CCC2CC3CCCCC3CC2C1", "FC=CC=CF"]
+    "smiles",
+    [
+        "C1C2CC3CC1CC(C2)C3",  # adamantane
+        "C1CCC2CC3CCCCC3CC2C1",  # perhydroanthracene
+        "c1ccc2cc3ccccc3cc2c1",  # anthracene, aromatic
+        "OCC1OC(OC2OC(CO)C(O)C(O)C2O)C(O)C(O)C1O",  # trehalose
+    ],
 )
 def test_every_twin_is_sound(smiles):
     molecule = Molecule.from_smiles(smiles)
     twin = wl.twin(molecule)
-    if twin is None:
-        return
+    assert twin is not None
     graph = twin.to_networkx()
     assert nx.is_connected(graph)
     assert twin.formula == molecule.formula
@@ -471,6 +575,13 @@ def labelled(value, what="node"):
     return graph
 
 
+def nested(depth):
+    label = ()
+    for _ in range(depth):
+        label = (label,)
+    return label
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -485,6 +596,16 @@ def labelled(value, what="node"):
         (lambda: wl.refine(labelled(1j), "x"), "a complex"),
         (lambda: wl.certificate(labelled(b"C", "edge"), None, "x"), "a bytes"),
         (lambda: wl.refine(nx.path_graph(3), max_rounds=-1), "0 or more, not -1"),
+        (lambda: wl.refine(nx.path_graph(3), max_rounds="3"), "0 or more, not '3'"),
+        (lambda: wl.refine(nx.path_graph(3), max_rounds=0.5), "0 or more, not 0.5"),
+        (lambda: wl.refine(nx.path_graph(3), {"x"}), "a label is named by"),
+        (lambda: wl.refine(nx.path_graph(3), [["x"]]), "a label is named by"),
+        (lambda: wl.refine(nx.path_graph(3), np.array(["x"])), "a label is named by"),
+        (lambda: wl.refine(nx.path_graph(3), 0), "no attribute 0"),
+        (lambda: wl.refine(labelled(nested(5000)), "x"), "nested too deeply"),
+        (lambda: wl.refine(labelled([10**5000]), "x"), "a huge list"),
+        (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k=2.0), "not 2.0"),
+        (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k=np.array([1, 2])), "k is 1, 2 or 3"),
         (
             lambda: wl.refine(Molecule.example("water"), "colour"),
             "carry 'element', 'charge', 'hydrogens', not 'colour'",
@@ -533,10 +654,43 @@ def test_the_empty_graph():
     assert wl.certificate(empty) != wl.certificate(nx.path_graph(1))
 
 
+@pytest.mark.parametrize(("small", "patience"), [(2000, 7), (-1, -1), (-1, 2), (-1, 10**9), (40, 0)])
+def test_colors_do_not_depend_on_order_however_they_are_found(small, patience, monkeypatch):
+    """Node by node, in larger graphs, whichever rounds go over arrays and whichever over lists."""
+    monkeypatch.setattr(fast, "SMALL", small)
+    monkeypatch.setattr(fast, "PATIENCE", patience)
+    parts = [nx.gnm_random_graph(120, 150, seed=3), nx.path_graph(60), nx.star_graph(30), nx.grid_2d_graph(6, 7)]
+    graph = nx.disjoint_union_all(parts)
+    for i, (u, v) in enumerate(graph.edges):
+        graph.edges[u, v]["y"] = i % 2
+    names = list(graph)
+    random.Random(7).shuffle(names)
+    shuffled = nx.Graph()
+    shuffled.add_nodes_from(names)
+    shuffled.add_edges_from((v, u, data) for u, v, data in reversed(list(graph.edges(data=True))))
+    assert list(wl.refine(graph, None, "y").history) == list(wl.refine(shuffled, None, "y").history)
+
+
+def test_lists_give_way_to_arrays_when_a_round_grows(monkeypatch):
+    """A fuse: small rounds along a path, until it reaches a large, still uniform part."""
+    monkeypatch.setattr(fast, "SMALL", 100)
+    monkeypatch.setattr(fast, "PATIENCE", 2)
+    hub = nx.complete_bipartite_graph(20, 400)
+    graph = nx.disjoint_union(nx.path_graph(60), hub)
+    graph.add_edges_from((59, 60 + i) for i in range(20))
+    ways = []
+    for kind, name in ((fast.Classes, "_split_arrays"), (fast._Lists, "split")):
+        method = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda self, *rest, m=method, n=name: (ways.append(n), m(self, *rest))[1])
+    found = wl.refine(graph)
+    plain = wl.refine_plain(graph)
+    assert [partition(c) for c in found.history] == [partition(c) for c in plain]
+    assert "split" in ways
+
+
 def test_large_graphs_take_both_ways(monkeypatch):
     """A large graph starts on arrays and ends on lists, and comes out as in the plain version."""
-    tree = nx.random_labeled_tree(3000, seed=5)
-    graph = nx.disjoint_union(tree, nx.path_graph(400))
+    graph = nx.disjoint_union(nx.random_labeled_tree(1500, seed=5), nx.path_graph(150))
     ways = []
     for kind, name in ((fast.Classes, "_split_arrays"), (fast._Lists, "split")):
         method = getattr(kind, name)

@@ -15,7 +15,7 @@ from matplotlib.patches import Circle, Rectangle
 
 from dmol_molnet import wl
 from dmol_molnet.figures.style import COLORS, GRAY, ON_COLOR, color, ink, new
-from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.molecules import InputError, Molecule, quoted
 
 ELEMENT_COLORS = {
     **{"H": "#eceff1", "C": "#b9c0c8", "N": "#8fb4ff", "O": "#ff8f85", "F": "#b2e57a", "Cl": "#7fdc7f"},
@@ -101,6 +101,8 @@ def draw(
         )
     points = np.array([at[v] for v in nodes], float).reshape(-1, 2)
     if features is not None:
+        if np.ndim(features) != 2 or len(features) != len(nodes):
+            raise InputError(f"features are a table [{len(nodes)}, F], a row for each node, not {np.shape(features)}")
         corners = _tables(ax, at, nodes, edges, np.asarray(features, float), radius)
         points = np.concatenate([points, corners])
     if len(points):
@@ -139,6 +141,8 @@ def rounds(
     for t in show_rounds:
         if not 0 <= t <= one.rounds:
             raise InputError(f"the last round that changed a colour is round {one.rounds}; there is no round {t}")
+    if not len(show_rounds):
+        raise InputError("there must be a round to show")
     n_columns = len(show_rounds)
     ratios = {"height_ratios": [1, 1, 0.6]}
     figure, axes = new(
@@ -184,6 +188,8 @@ def unfolding(
     Raises:
         InputError: no such node.
     """
+    if not isinstance(depth, int) or depth < 0:
+        raise InputError(f"the depth counts steps: 0 or more, not {quoted(depth)}")
     network = graph.to_networkx() if isinstance(graph, Molecule) else graph
     if root not in network:
         raise InputError(f"the graph has no node {root!r}")
@@ -252,6 +258,8 @@ def histogram(
 
 def _parts(graph: nx.Graph | Molecule) -> tuple[list, list, list, dict, dict]:
     """Nodes, edges, orders of bonds, texts and fills of nodes."""
+    if not isinstance(graph, Molecule) and (not isinstance(graph, nx.Graph) or graph.is_multigraph()):
+        raise InputError(f"what is drawn is a Molecule or a networkx.Graph with single edges, not {quoted(graph)}")
     if isinstance(graph, Molecule):
         fills = {v: ELEMENT_COLORS.get(symbol, OTHER_ELEMENT) for v, symbol in enumerate(graph.symbols)}
         bonds = [tuple(bond) for bond in graph.bonds.tolist()]

@@ -127,7 +127,7 @@ def show(figure: Figure, alt: str) -> Picture:
     Raises:
         InputError: there is no text alternative.
     """
-    if not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise InputError("a picture needs a text alternative: say what it shows")
     file = io.StringIO()
     with style():

@@ -57,10 +57,10 @@ def read(graph: Graph, node_label: Label, edge_label: Label) -> Arrays:
         flat = map(number.__getitem__, flat)
     indices = np.fromiter(flat, np.int64, count=int(indptr[-1]))
     node_codes = edge_codes = None
-    if node_label not in (None, False):
+    if node_label is not None and node_label is not False:
         coded = _label_encoder(node_label, "node")
         node_codes = [coded(data, name) for name, data in graph.nodes(data=True)]
-    if edge_label not in (None, False):
+    if edge_label is not None and edge_label is not False:
         coded = _label_encoder(edge_label, "edge")
         edge_codes = [
             coded(data, (name, other))
@@ -86,7 +86,7 @@ def _read_molecule(molecule: Molecule, node_label: Label, edge_label: Label) -> 
         coded = _label_encoder(node_label, "atom")
         atoms = [dict(zip(known, values, strict=True)) for values in zip(*known.values(), strict=True)]
         node_codes = [coded(atom, v) for v, atom in enumerate(atoms)]
-    if edge_label not in (None, False):
+    if edge_label is not None and edge_label is not False:
         _refuse_unknown(edge_label, {"order": molecule.bond_orders}, "bonds")
         codes = [encode(x) for x in molecule.bond_orders.tolist()] * 2
         edge_codes = [codes[e] for e in order]
@@ -94,14 +94,23 @@ def _read_molecule(molecule: Molecule, node_label: Label, edge_label: Label) -> 
 
 
 def _refuse_unknown(label: Label, known: dict, what: str):
-    for name in label if isinstance(label, list | tuple) else [label]:
+    for name in _names(label):
         if name not in known:
             raise InputError(f"a molecule's {what} carry {', '.join(map(repr, known))}, not {quoted(name)}")
 
 
+def _names(label: Label) -> Sequence[Hashable]:
+    """The names of the attributes that make up a label."""
+    names = label if isinstance(label, list | tuple) else [label]
+    for name in names:
+        if not isinstance(name, Hashable) or isinstance(name, np.ndarray):
+            raise InputError(f"a label is named by an attribute or a list of attributes, not by {quoted(label)}")
+    return names
+
+
 def _label_encoder(label: Label, what: str) -> Callable[[dict, Hashable], bytes]:
     """A function from a node's (edge's) attributes and its name to the code of its label."""
-    names = label if isinstance(label, list | tuple) else [label]
+    names = _names(label)
     cache: dict[tuple[type, Hashable], bytes] = {}
 
     def coded(data: dict, where: Hashable) -> bytes:
@@ -116,7 +125,10 @@ def _label_encoder(label: Label, what: str) -> Callable[[dict, Hashable], bytes]
                 if code is None:
                     code = cache[key] = encode(value)
             else:
-                code = encode(value)
+                try:
+                    code = encode(value)
+                except RecursionError:
+                    raise InputError(f"the label of {what} {quoted(where)} is nested too deeply") from None
             codes.append(code)
         return codes[0] if len(codes) == 1 else join(codes)
 
@@ -146,6 +158,24 @@ def encode(label: object) -> bytes:
         return b"tuple " + join(map(encode, label))
     what = "not a number" if isinstance(label, float) else f"a {type(label).__name__}, {quoted(label)}"
     raise InputError(f"a label is text, a number, True, False, None or a tuple of these; this one is {what}")
+
+
+def decode(code: bytes) -> object:
+    """The label that `encode` made into bytes; a number as int or float."""
+    kind, _, rest = code.partition(b" ")
+    if kind == b"text":
+        return rest.decode("utf-8", "surrogatepass")
+    if kind == b"number":
+        text = rest.decode()
+        return float.fromhex(text) if "p" in text or "n" in text else int(text, 16)
+    if kind == b"tuple":
+        parts = []
+        while rest:
+            length, _, rest = rest.partition(b":")
+            parts.append(decode(rest[: int(length)]))
+            rest = rest[int(length) :]
+        return tuple(parts)
+    return {b"none": None, b"true": True, b"false": False}[kind]
 
 
 def ids(g: Arrays) -> tuple[np.ndarray, list[bytes], np.ndarray, list[bytes]]:

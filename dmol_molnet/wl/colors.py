@@ -15,10 +15,11 @@ from array import array
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from dmol_molnet.molecules import InputError
+from dmol_molnet.molecules import InputError, quoted
 from dmol_molnet.wl.arrays import Arrays, Graph, Label, ids, join, read
 from dmol_molnet.wl.fast import Classes
 
@@ -55,7 +56,9 @@ class History(Sequence):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, t: int) -> dict[Hashable, int]:
+    def __getitem__(self, t: int | slice) -> dict[Hashable, int] | list[dict[Hashable, int]]:
+        if isinstance(t, slice):
+            return [self[i] for i in range(*t.indices(len(self)))]
         return dict(zip(self._names, self.array(t).tolist(), strict=True))
 
     def array(self, t: int) -> np.ndarray:
@@ -67,6 +70,7 @@ class History(Sequence):
 
     def changes(self, t: int) -> dict[Hashable, int]:
         """The nodes that round t gave a new colour, and that colour."""
+        t = range(len(self))[t]
         part = slice(self._ends[t - 1] if t else 0, self._ends[t])
         names = [self._names[v] for v in self._changed[part]]
         return dict(zip(names, self._to[part].tolist(), strict=True))
@@ -86,7 +90,7 @@ class Refinement:
     rounds: int
     stable: bool
 
-    @property
+    @cached_property
     def colors(self) -> dict[Hashable, int]:
         """The last colours, by node.  Colours are those of the isomorphism class: they do not depend on node order."""
         return self.history[self.rounds]
@@ -114,8 +118,8 @@ def refine(
         InputError: a directed or multigraph, a missing attribute, or a label that is not text, a number, a boolean,
             None or a tuple of these.
     """
-    if max_rounds is not None and max_rounds < 0:
-        raise InputError(f"max_rounds counts rounds: 0 or more, not {max_rounds}")
+    if max_rounds is not None and (not isinstance(max_rounds, int | np.integer) or max_rounds < 0):
+        raise InputError(f"max_rounds counts rounds: 0 or more, not {quoted(max_rounds)}")
     return run(read(graph, node_label, edge_label), max_rounds)
 
 
@@ -156,6 +160,6 @@ def run(g: Arrays, max_rounds: int | None = None) -> Refinement:
         if rounds == max_rounds:
             return Refinement(History(g.names, start, changed, to, ends), rounds, stable=False)
         for kept, new in ((changed, nodes), (to, colors)):
-            kept.frombytes(new.tobytes()) if isinstance(new, np.ndarray) else kept.extend(new)
+            kept.frombytes(np.asarray(new, np.int64).tobytes()) if isinstance(new, np.ndarray) else kept.extend(new)
         ends.append(len(changed))
         rounds += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dmol_molnet.molecules import InputError, quoted
-from dmol_molnet.wl.arrays import Arrays, Graph, Label, read, union
+from dmol_molnet.wl.arrays import Arrays, Graph, Label, decode, read, union
 from dmol_molnet.wl.colors import History, Refinement, run
 from dmol_molnet.wl.tuples import refine_tuples
 
@@ -33,9 +33,9 @@ def compare(
         InputError: as for `refine`; a k or variant that does not exist; graphs for which the tuples would not fit into
             `MEMORY_LIMIT` bytes.
     """
-    if k not in (1, 2, 3):
+    if not isinstance(k, int | np.integer) or k not in (1, 2, 3):
         raise InputError(f"k is 1, 2 or 3, not {quoted(k)}")
-    if variant not in ("folklore", "oblivious"):
+    if not isinstance(variant, str) or variant not in ("folklore", "oblivious"):
         raise InputError(f"the variant is 'folklore' or 'oblivious', not {quoted(variant)}")
     a, b = read(g, node_label, edge_label), read(h, node_label, edge_label)
     if (a.node_codes is None) != (b.node_codes is None):
@@ -135,8 +135,9 @@ def _reasons(g: Arrays, history: History, t: int) -> dict[int, str]:
     before = history.array(t - 1)
     reasons = {}
     for color, v in zip(*(part.tolist() for part in np.unique(history.array(t), return_index=True)), strict=True):
-        seen = sorted(before[g.indices[g.indptr[v] : g.indptr[v + 1]]].tolist())
-        shown = ", ".join(map(str, seen[:12])) + (", …" if len(seen) > 12 else "")
+        seen = sorted((before[u], b"" if e is None else e) for u, e in g.neighbors(v))
+        words = [f"{c} behind {decode(e)!r}" if e else str(c) for c, e in seen]
+        shown = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
         reasons[color] = f": was {before[v]}, saw {shown or 'nothing'}"
     return reasons
 

@@ -21,6 +21,9 @@ from dmol_molnet.wl.arrays import Arrays, ids, union
 MEMORY_LIMIT = 2 * 2**30
 """Bytes that k-WL may plan to use; larger graphs are refused."""
 
+CODE_LIMIT = 2**63
+"""Codes for what a node shows must stay below this to fit into int64."""
+
 
 def refine_tuples(a: Arrays, b: Arrays, k: int, variant: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The colours of all k-tuples of both graphs, int [n]*k each, round after round without end, shared in each round.
@@ -81,17 +84,19 @@ def _atomic_types(a: Arrays, b: Arrays, k: int) -> list[np.ndarray]:
 def _folklore(colors: np.ndarray, n_colors: int, palette: dict[bytes, int]) -> np.ndarray:
     """c(v1 … vk) <- (c, {{ (c(w, v2 …), …, c(…, w)) : w }}): every w shows all its k tuples at once."""
     k, n = colors.ndim, len(colors)
-    if n_colors**k >= 2**63:
-        raise InputError(f"folklore {k}-WL came to {n_colors:,} colours, more than fit into its 64-bit codes")
     replaced = [np.expand_dims(np.moveaxis(colors, p, -1), p) for p in range(k)]  # [v1 … 1 at p … vk, w]
     new = np.empty_like(colors)
     for v1 in range(n):  # one slice at a time, to spare memory
-        code = replaced[0][0]
-        for other in replaced[1:]:
-            code = code * n_colors + other[v1]
-        code = np.sort(np.broadcast_to(code, (*colors.shape[1:], n)), axis=-1)
-        rows = np.concatenate([colors[v1][..., None], code], axis=-1)
-        new[v1] = _number_rows(rows, palette)
+        codes, size = [replaced[0][0]], n_colors
+        for other in replaced[1:]:  # what one w shows, in one number, or in two where one has too few bits
+            if size * n_colors < CODE_LIMIT:
+                codes[-1], size = codes[-1] * n_colors + other[v1], size * n_colors
+            else:
+                codes, size = [*codes, other[v1]], n_colors
+        codes = [np.broadcast_to(code, (*colors.shape[1:], n)) for code in codes]
+        order = np.lexsort(codes, axis=-1) if len(codes) > 1 else np.argsort(codes[0], axis=-1)
+        seen = [np.take_along_axis(code, order, axis=-1) for code in codes]
+        new[v1] = _number_rows(np.concatenate([colors[v1][..., None], *seen], axis=-1), palette)
     return new
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice
 
 import networkx as nx
 import numpy as np
@@ -12,6 +12,9 @@ from dmol_molnet.molecules import InputError, Molecule
 from dmol_molnet.wl.arrays import Arrays, Label, ids, read
 from dmol_molnet.wl.colors import run
 from dmol_molnet.wl.comparison import compare
+
+TRIES = 2000
+"""How many swaps of bonds `twin` looks at; each asks RDKit whether the molecule is sound."""
 
 
 def swaps(graph: nx.Graph, node_label: Label = None, edge_label: Label = None) -> Iterator[nx.Graph]:
@@ -37,20 +40,20 @@ def twin(molecule: Molecule) -> Molecule | None:
     """A connected, valence-valid molecule, not isomorphic to this one, that 1-WL cannot tell from it; or None.
 
     Found by one swap of two bonds (`swaps`) between atoms of equal stable colour, with elements, formal charges,
-    hydrogens and bond orders as labels.  Of several, the one with the fewest rings of three and four atoms is taken,
-    then the first by SMILES.  RDKit judges the valences; folklore 2-WL, or else an exact search, proves that the two
-    differ.  Stereochemistry is not part of the graph.
+    hydrogens and bond orders as labels; at most `TRIES` swaps are looked at.  Of several twins, the one with the fewest
+    rings of three and four atoms is taken, then the first by SMILES.  RDKit judges the valences; folklore 2-WL, or else
+    an exact search, proves that the two differ.  Stereochemistry is not part of the graph.
 
     Raises:
-        InputError: a bond order that is not 1, 1.5, 2, 3 or 4.
+        InputError: a bond order that is not 1, 1.5, 2, 3 or 4, or a molecule too large for 2-WL (`compare`).
     """
     g = read(molecule, ["element", "charge", "hydrogens"], "order")
     degree = np.diff(g.indptr)
     own = molecule.to_smiles()
     found: dict[str, Molecule] = {}
-    for a, b, c, d in _swappable(g):
-        if degree[b] == degree[d] == 1 or degree[a] == degree[c] == 1:
-            continue  # swapping two ends, hydrogens mostly, only renames them
+    # Swapping two ends, hydrogens mostly, would only rename them.
+    inner = (s for s in _swappable(g) if degree[s[1]] > 1 and degree[s[0]] > 1)
+    for a, b, c, d in islice(inner, TRIES):
         new = {frozenset((a, b)): (a, d), frozenset((c, d)): (c, b)}
         bonds = [new.get(frozenset(bond), bond) for bond in molecule.bonds.tolist()]
         try:
@@ -85,12 +88,13 @@ def _swappable(g: Arrays) -> Iterator[tuple[int, int, int, int]]:
     edges = set(zip(heads, g.indices.tolist(), strict=True))
     alike: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for v, u, e in zip(heads, g.indices.tolist(), edge_ids, strict=True):
-        if colors[v] <= colors[u] and v != u:
+        if (colors[v], v) < (colors[u], u):  # each edge once, in the direction of its colours
             alike.setdefault((colors[v], colors[u], e), []).append((v, u))
-    for group in alike.values():
-        for (a, b), (c, d) in combinations(group, 2):
-            if len({a, b, c, d}) == 4 and (a, d) not in edges and (c, b) not in edges:
-                yield a, b, c, d
+    for (first, second, _), group in alike.items():
+        for (a, b), other in combinations(group, 2):
+            for c, d in (other, other[::-1]) if first == second else (other,):
+                if len({a, b, c, d}) == 4 and (a, d) not in edges and (c, b) not in edges:
+                    yield a, b, c, d
 
 
 def _differ(g: Molecule, h: Molecule) -> bool:
