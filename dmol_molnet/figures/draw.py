@@ -309,9 +309,15 @@ def _layout_molecule(molecule: Molecule) -> dict[int, np.ndarray]:
         missing = [u for u in neighbors[v] if u not in at]
         middle, room = _free_direction(placed)
         fan = min(room / (len(missing) + 1), 0.96 if placed else 1.82)  # 104 degrees for water
-        for k, u in enumerate(missing):
-            angle = middle + (k - (len(missing) - 1) / 2) * fan
-            at[u] = at[v] + 0.85 * np.array([np.cos(angle), np.sin(angle)])
+        angles = middle + (np.arange(len(missing)) - (len(missing) - 1) / 2) * fan
+        others = np.array([at[u] for u in at if u != v]).reshape(-1, 2)
+        best = None
+        for turn in (0.0, 0.2, -0.2, 0.4, -0.4, 0.6, -0.6):  # turn the fan a little where others stand in its way
+            ends = at[v] + 0.85 * np.stack([np.cos(angles + turn), np.sin(angles + turn)], axis=-1)
+            clear = np.linalg.norm(ends[:, None] - others, axis=-1).min(initial=0.75)
+            if best is None or clear > best[0] + 1e-6:
+                best = clear, ends
+        at.update(zip(missing, best[1], strict=True))
     return at
 
 
