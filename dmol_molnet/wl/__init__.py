@@ -1,10 +1,11 @@
 """Weisfeiler-Leman: colour refinement with its whole history, k-WL, certificates, and twins.
 
 In the order of reading: `arrays` (a graph as arrays), `fast` and `colors` (1-WL), `tuples` (k-WL), `comparison`,
-`twins`.
+`twins`, `census`.
 """
 
 from dmol_molnet.wl.arrays import Graph, Label
+from dmol_molnet.wl.census import census
 from dmol_molnet.wl.colors import History, Refinement, certificate, refine, refine_plain
 from dmol_molnet.wl.comparison import Comparison, compare
 from dmol_molnet.wl.twins import swaps, twin
@@ -15,6 +16,7 @@ __all__ = [
     "History",
     "Label",
     "Refinement",
+    "census",
     "certificate",
     "compare",
     "refine",
