@@ -130,6 +130,7 @@ SOURCES = (
 )
 
 BESIDE = Path(__file__).with_suffix("")
+SHOWN = 20  # pairs a table; the JSON file has all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__, no_args_is_help=True)
 
@@ -523,11 +524,11 @@ def report(result: dict) -> str:
                 "separates" if p["charge_separates"] else "no",
                 "no" if p["folklore_2wl_round"] is None else f"separates, round {p['folklore_2wl_round']}",
             )
-            for p in pairs[:60]
+            for p in pairs[:SHOWN]
         ]
         lines += [*_table(("formula", "one", "the other", "ring sizes", "charge", "folklore 2-WL"), rows), ""]
-        if len(pairs) > 60:
-            lines += [f"… and {len(pairs) - 60:,} more, all of them in the JSON file.", ""]
+        if len(pairs) > SHOWN:
+            lines += [f"… and {len(pairs) - SHOWN:,} more, all of them in the JSON file.", ""]
 
     lines += ["## What was read", ""]
     rows = [
