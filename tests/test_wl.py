@@ -699,3 +699,18 @@ def test_large_graphs_take_both_ways(monkeypatch):
     assert {"_split_arrays", "split"} == set(ways)
     plain = wl.refine_plain(graph)
     assert [partition(c) for c in found.history] == [partition(c) for c in plain]
+
+
+def test_the_census_is_whole_and_its_pairs_are_what_it_says():
+    counted = wl.census()
+    for pool in counted["pools"].values():
+        n = pool["constitutions"]
+        assert pool["possible_pairs"] == n * (n - 1) // 2
+        for row in pool["labellings"]:
+            assert row["pairs"] == row["pairs_same_graph"] + row["pairs_different_graphs"]
+    assert len(counted["pairs"]) == counted["pools"]["catalogued"]["labellings"][-1]["pairs_different_graphs"]
+    for pair in counted["pairs"]:
+        one, other = (Molecule.from_smiles(smiles) for smiles in pair["smiles"])
+        labels = {"node_label": ["element", "charge"], "edge_label": "order"}
+        assert not wl.compare(one, other, **labels).distinguished
+        assert wl.compare(one, other, k=2, **labels).round == pair["folklore_2wl_round"]
