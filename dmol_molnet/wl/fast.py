@@ -131,7 +131,7 @@ class Classes:
     def _parts_are_true(self, order: np.ndarray, model: np.ndarray, own: np.ndarray, news: np.ndarray) -> bool:
         """Whether order[i] and order[model[i]] agree in colour and in all that they see of fresh colours."""
         like = np.empty(len(order), np.int64)
-        like[order] = order[model]
+        like[order] = order[model]  # [q]: the first of the same part, with which each is compared
         look = news >= 0
         counts = self.length
         if not look.all():
@@ -143,8 +143,7 @@ class Classes:
         radix = (self.n_colors - self.fresh) * self.n_labels
         if radix == 1:
             return True  # there is one thing to see: its count says all
-        in_company = np.bincount(model, minlength=len(order))[model] > 1
-        in_company[order] = in_company.copy()
+        in_company = np.bincount(like, minlength=len(order))[like] > 1  # a part of one node needs no comparison
         look &= np.repeat(in_company, self.length)
         counts = np.where(in_company, counts, 0)
         key = news[look]
@@ -152,7 +151,7 @@ class Classes:
             key = key * self.n_labels + self.seen_through[look]
         row = np.repeat(np.arange(len(order)), counts)
         key = np.sort(row * radix + key, kind="stable") - row * radix  # stable: quick where the rows are sorted already
-        first = np.cumsum(counts) - counts
+        first = np.cumsum(counts) - counts  # where each node's row begins
         return bool((key == key[np.arange(len(key)) - (first - first[like])[row]]).all())
 
 
