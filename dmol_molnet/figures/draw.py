@@ -297,8 +297,13 @@ def _layout_molecule(molecule: Molecule) -> dict[int, np.ndarray]:
     for v, atom in enumerate(mol.GetAtoms()):
         atom.SetIntProp("number", v)
     skeleton = Chem.RemoveHs(mol)
-    rdDepictor.Compute2DCoords(skeleton, canonOrient=True)
-    coordinates = skeleton.GetConformer().GetPositions()[:, :2] / 1.5
+    coordinates = np.zeros((0, 2))
+    for samples in (0, 200):  # where atoms fall on each other, RDKit tries other turns about single bonds
+        rdDepictor.Compute2DCoords(skeleton, canonOrient=True, nSample=samples, nFlipsPerSample=3, sampleSeed=1)
+        coordinates = skeleton.GetConformer().GetPositions()[:, :2] / 1.5
+        gaps = np.linalg.norm(coordinates[:, None] - coordinates, axis=-1) + 9 * np.eye(len(coordinates))
+        if gaps.min(initial=9) > 0.75:
+            break
     at = {atom.GetIntProp("number"): xy for atom, xy in zip(skeleton.GetAtoms(), coordinates, strict=True)}
     neighbors = {v: [] for v in range(len(molecule))}
     for i, j in molecule.bonds.tolist():
