@@ -30,10 +30,21 @@ def parse(picture):
     return ElementTree.fromstring(picture.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
 
 
+CROWDED = [smiles for pair in wl.census()["pairs"] for smiles in pair["smiles"]]
+
+
 @pytest.mark.parametrize("hydrogens", [True, False])
-@pytest.mark.parametrize("name", [*EXAMPLES])
-def test_molecules_are_drawn_whole_and_without_overlap(name, hydrogens):
-    molecule = Molecule.example(name, hydrogens)
+@pytest.mark.parametrize("smiles", EXAMPLES.values())
+def test_molecules_are_drawn_whole_and_without_overlap(smiles, hydrogens):
+    check_drawing(Molecule.from_smiles(smiles, hydrogens))
+
+
+@pytest.mark.parametrize("smiles", CROWDED)
+def test_crowded_skeletons_are_drawn_without_overlap(smiles):
+    check_drawing(Molecule.from_smiles(smiles, hydrogens=False))
+
+
+def check_drawing(molecule):
     ax = draw(molecule).axes[0]
     assert [text.get_text() for text in ax.texts] == list(molecule.symbols)
     assert len(circles(ax)) == len(molecule)
