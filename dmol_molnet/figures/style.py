@@ -134,6 +134,7 @@ def show(figure: Figure, alt: str) -> Picture:
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     head, body = re.fullmatch(r".*?(<svg.*?>)(.*)", file.getvalue().strip(), flags=re.S).groups()
     body = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", body, flags=re.S)
+    body = re.sub(r' d="[^"]+"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), body)  # 0.01 pt is enough
     # Ids must be unlike those of the other pictures in the page.
     prefix = "p" + hashlib.sha256((alt + body).encode()).hexdigest()[:8]
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body.replace("xlink:href", "href"))
