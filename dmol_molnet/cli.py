@@ -67,7 +67,7 @@ def wl(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Say whether Weisfeiler-Leman tells two molecules apart, and in which round.
+    """Say whether Weisfeiler-Leman tells two molecules apart.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def wl(
 
 @app.command()
 def doctor() -> None:
-    """Say what is installed, in which version, and how to get what is missing.
+    """Say what is installed, and how to get what is missing.
 
     \b
     Example:
@@ -112,11 +112,10 @@ def doctor() -> None:
         except importlib.metadata.PackageNotFoundError:
             version = None
         if version is None:
-            need = f"pip install 'dmol-molnet[{extra}]'" if extra else f"pip install '{requirement.name}'"
-            state = f"missing; for {_EXTRAS[extra]}: {need}" if extra else f"missing: {need}"
+            state = f"missing{f'; for {_EXTRAS[extra]}' if extra else ''}: {_install(requirement)}"
             lacking += [] if extra else [requirement.name]
         elif not requirement.specifier.contains(version, prereleases=True):
-            state = f"{version}, but {requirement.specifier} is needed: pip install '{requirement}'"
+            state = f"{version}, but {requirement.specifier} is needed: {_install(requirement)}"
             lacking.append(requirement.name)
         else:
             state = version
@@ -127,6 +126,10 @@ def doctor() -> None:
     if lacking:
         raise InputError(f"{', '.join(lacking)} must be installed or renewed before everything here works")
     print("Everything that the package needs is there.")
+
+
+def _install(requirement: Requirement) -> str:
+    return f"pip install '{requirement.name}{requirement.specifier}'"
 
 
 _EXTRAS = {"anim": "animations", "data": "making the data anew"}
