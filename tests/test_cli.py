@@ -173,5 +173,5 @@ def test_doctor_says_what_is_missing(tmp_path):
     done = process("doctor", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert "missing; for animations: pip install 'moviepy>=1.0.3'" in done.stdout
-    assert "1.0, but >=3.3 is needed" in done.stdout
+    assert "1.0, but >=3.5 is needed" in done.stdout
     assert done.stderr.startswith("dmol-molnet: keras, rdkit must be installed")

@@ -1,0 +1,1 @@
+"""Layers and networks, as Keras layers on TensorFlow."""
