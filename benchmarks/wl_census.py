@@ -121,7 +121,12 @@ SOURCES = (
         "MolStandardize/test_data/100kPCS_standardize_sm.csv.gz",
         "100kPCS, raw molecules kept to test RDKit's standardiser",
     ),
-    Source("zinc-natural.smi.gz", RDKIT_SOURCE, "Regress/Data/znp.50k.smi.gz", "ZINC natural products: 50,000"),
+    Source(
+        "zinc-natural.smi.gz",
+        RDKIT_SOURCE,
+        "Regress/Data/znp.50k.smi.gz",
+        "znp.50k; by its name, natural products of ZINC",
+    ),
     Source("zinc-leads-test.csv.gz", MOSES, "dataset/data/test.csv.gz", ZINC_LEADS),
     Source("zinc-leads-scaffolds.csv.gz", MOSES, "dataset/data/test_scaffolds.csv.gz", ZINC_LEADS),
     Source("qm9-1.csv", QM9, "data/qm9_part1.csv", QM9_ABOUT, generated=True),
@@ -466,7 +471,7 @@ def describe(a: str, b: str, pool: dict[str, set[str]], generated: set[str]) -> 
 
 def for_the_book(result: dict) -> dict:
     """What the package carries, and `dmol_molnet.wl.census` returns."""
-    kept = ("formula", "smiles", "ring_sizes", "folklore_2wl_round")
+    kept = ("formula", "smiles", "sources", "ring_sizes", "folklore_2wl_round")
     pairs = [{name: pair[name] for name in kept} for pair in result["surviving_pairs"] if pair["catalogued"]]
     columns = ("about", "constitutions", "generated")
     collections = [{name: entry[name] for name in columns} for entry in result["inputs"]]
