@@ -1,17 +1,18 @@
 """Modern molecular neural networks, taught by code.
 
 Importing the package imports nothing else; its modules are imported when they are first used:
-`dmol_molnet.molecules`, `dmol_molnet.wl`, `dmol_molnet.symmetry`, `dmol_molnet.nn`, `dmol_molnet.figures`.
+`dmol_molnet.molecules`, `dmol_molnet.wl`, `dmol_molnet.symmetry`, `dmol_molnet.nn`, `dmol_molnet.figures`,
+`dmol_molnet.exercises`.
 """
 
 import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("molecules", "wl", "symmetry", "nn", "figures")
+_MODULES = ("molecules", "wl", "symmetry", "nn", "figures", "exercises")
 _NAMES = {"Molecule": "molecules", "InputError": "molecules"}
 
-__all__ = ["InputError", "Molecule", "figures", "molecules", "nn", "symmetry", "wl"]
+__all__ = ["InputError", "Molecule", "exercises", "figures", "molecules", "nn", "symmetry", "wl"]
 
 
 def __getattr__(name: str):

@@ -1,21 +1,23 @@
 """The command line: `dmol-molnet …`, or `python -m dmol_molnet …`.
 
-Exit code 0: done.  2: wrong use or bad input, with one line on standard error.
+Exit code 0: done.  2: wrong use or bad input, with one line on standard error.  `exercises check` ends with 1 when the
+answer is not right.
 """
 
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from packaging.requirements import Requirement
 
 import dmol_molnet
-from dmol_molnet.molecules import InputError, Molecule, quoted
+from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 
 app = typer.Typer(
     name="dmol-molnet",
@@ -84,6 +86,183 @@ def wl(
         print(json.dumps(answer))
     else:
         print(f"{first.formula} and {second.formula}: {found}")
+
+
+@app.command()
+def animate(
+    molecule: Annotated[
+        str, typer.Argument(metavar="SMILES", help="A SMILES, or a file with one: .smi, .mol or .sdf.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where: .mp4, .gif, .html (to step through), .svg or .png (stills).")
+    ],
+    layers: Annotated[int, typer.Option(min=1, max=6, help="How many layers.")] = 2,
+    features: Annotated[int, typer.Option(min=1, max=6, help="Features of an atom after a layer.")] = 3,
+    aggregate: Annotated[Literal["sum", "mean"], typer.Option(help="Over neighbours.")] = "sum",
+    refine: Annotated[bool, typer.Option("--refine", help="Colour refinement instead of message passing.")] = False,
+    hydrogens: Annotated[bool, typer.Option(help="Make every hydrogen an atom.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
+    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
+    fps: Annotated[
+        float, typer.Option(min=0.05, max=60, help="Frames a second; a step stays for one to four frames.")
+    ] = 1.0,
+) -> None:
+    """Draw message passing on a molecule, step by step, from a recorded run with random weights.
+
+    \b
+    Examples:
+      dmol-molnet animate CO -o methanol.mp4
+      dmol-molnet animate CCO -o ethanol.html --aggregate mean --layers 3
+      dmol-molnet animate C1CCC2CCCCC2C1 -o decalin.gif --refine --no-hydrogens
+    """
+    from dmol_molnet import figures
+    from dmol_molnet.figures.animate import destination
+
+    drawn, path = _molecule(molecule, hydrogens), destination(output)
+    figures.style(theme)  # a wrong theme is told before TensorFlow starts
+    if refine:
+        story = figures.refinement(drawn, names=(drawn.formula,))
+    else:
+        story = _messages(drawn, layers, features, aggregate, seed)
+    film = figures.animate(story, theme, fps)
+    if sys.stderr.isatty():
+        with typer.progressbar(length=len(story.steps), label="drawing", file=sys.stderr) as bar:
+            film.save(path, progress=lambda done, of: bar.update(1))
+    else:
+        film.save(path)
+    print(f"{path}: {len(story.steps)} steps, {film.seconds:g} s, {path.stat().st_size / 1000:,.0f} kB")
+
+
+def _messages(molecule: Molecule, layers: int, features: int, aggregate: str, seed: int):
+    """The story of layers with random weights on a molecule."""
+    from dmol_molnet.figures.story import check_size
+
+    check_size(molecule)  # before TensorFlow is started
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or its start-up notes come between the lines
+    import keras
+
+    from dmol_molnet import figures
+    from dmol_molnet.nn.message_passing import MessagePassing, directed_edges, one_hot
+
+    keras.utils.set_random_seed(seed)
+    elements = tuple(sorted(set(molecule.symbols), key=lambda symbol: (symbol != "H", SYMBOLS.index(symbol))))
+    h, edges, traces = one_hot(molecule, elements=elements), directed_edges(molecule), []
+    for _ in range(layers):
+        traces.append(MessagePassing(features, aggregate)(h, *edges, trace=True))
+        h = traces[-1].outputs
+    return figures.messages(molecule, traces, columns=elements)
+
+
+exercises_app = typer.Typer(
+    help="""The book's exercises: start one, edit the file, check it.
+
+    \b
+    Examples:
+      dmol-molnet exercises list
+      dmol-molnet exercises start refine-by-hand
+      dmol-molnet exercises check refine-by-hand
+    """,
+    rich_markup_mode=None,
+)
+app.add_typer(exercises_app, name="exercises")
+
+ExerciseName = Annotated[str, typer.Argument(metavar="NAME", help="An exercise, as `exercises list` names it.")]
+
+
+@exercises_app.callback(invoke_without_command=True)
+def _exercises(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@exercises_app.command("list")
+def list_exercises(
+    chapter: Annotated[str | None, typer.Argument(metavar="CHAPTER", help="One chapter; all if left out.")] = None,
+) -> None:
+    """List the exercises, by chapter.
+
+    \b
+    Examples:
+      dmol-molnet exercises list
+      dmol-molnet exercises list message_passing
+    """
+    from dmol_molnet import exercises
+
+    for page in exercises.CHAPTERS if chapter is None else [chapter]:
+        found = exercises.catalog(page)
+        print(f"{exercises.CHAPTERS[page]} ({page})")
+        for name, exercise in found.items():
+            print(f"  {name:<20} {exercise.title}")
+
+
+@exercises_app.command("start")
+def start_exercise(
+    name: ExerciseName,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where; NAME.py if left out.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Start over: write over a file that is there.")] = False,
+) -> None:
+    """Write the task and a starter into a Python file.
+
+    \b
+    Example:
+      dmol-molnet exercises start refine-by-hand
+    """
+    from dmol_molnet import exercises
+
+    path = exercises.start_file(name, output, force)
+    where = "" if output is None else f" {path}"
+    print(f"{path}: read it, put in your answer, then `dmol-molnet exercises check {name}{where}`")
+
+
+@exercises_app.command("check")
+def check_exercise(
+    name: ExerciseName,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Your file; NAME.py if left out.")] = None,
+) -> None:
+    """Run your file and judge its `answer`. Exit code 0: right; 1: not (yet).
+
+    \b
+    Examples:
+      dmol-molnet exercises check refine-by-hand
+      dmol-molnet exercises check write-a-layer my_layer.py
+    """
+    from dmol_molnet import exercises
+
+    result = exercises.check_file(name, file)
+    print(result)
+    if result.state not in ("right", "not attempted"):
+        print(f"`dmol-molnet exercises hint {name}` gives a hint.")
+    raise typer.Exit(0 if result.right else 1)
+
+
+@exercises_app.command("hint")
+def hint_at_exercise(
+    name: ExerciseName,
+    step: Annotated[int, typer.Option(help="1: a nudge; 2: the method; 3: nearly the code.")] = 1,
+) -> None:
+    """Give a hint.
+
+    \b
+    Examples:
+      dmol-molnet exercises hint refine-by-hand
+      dmol-molnet exercises hint refine-by-hand --step 2
+    """
+    from dmol_molnet import exercises
+
+    print(exercises.hint(name, step))
+
+
+@exercises_app.command("solution")
+def solve_exercise(name: ExerciseName) -> None:
+    """Print a solution, and why it is right.
+
+    \b
+    Example:
+      dmol-molnet exercises solution refine-by-hand
+    """
+    from dmol_molnet import exercises
+
+    print(exercises.solution(name))
 
 
 @app.command()

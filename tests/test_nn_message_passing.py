@@ -61,16 +61,24 @@ def test_layer_is_its_equations(smiles, with_edges, aggregate, precision):
     np.testing.assert_allclose(out, by_loops(layer, h, molecule, e), atol=precision)
 
 
-def test_the_trace_is_what_was_done(precision):
-    layer = MessagePassing(4)
+@pytest.mark.parametrize(("aggregate", "activation"), [("sum", "tanh"), ("mean", "relu")])
+def test_the_trace_is_what_was_done(aggregate, activation, precision):
+    layer = MessagePassing(4, aggregate, activation)
     h, (i, j) = one_hot(METHANOL), directed_edges(METHANOL)
     trace = layer(h, i, j, trace=True)
     assert isinstance(trace, Trace)
     np.testing.assert_array_equal(trace.outputs, layer(h, i, j))
     np.testing.assert_array_equal(trace.inputs, h)
+    assert (trace.aggregate, trace.activation) == (aggregate, activation)
+    layer.b.assign([0.5, -0.5, 1.0, 2.0])
+    trace = layer(h, i, j, trace=True)
+    act = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
+    np.testing.assert_allclose(trace.own, h @ layer.U.numpy() + layer.b.numpy(), atol=precision)
+    np.testing.assert_allclose(trace.outputs, act(trace.own.numpy() + trace.aggregates), atol=precision)
+    total = {"sum": np.sum, "mean": np.mean}[aggregate]
     for atom in range(len(METHANOL)):
         received = trace.messages.numpy()[i == atom]
-        np.testing.assert_allclose(trace.aggregates[atom], received.sum(axis=0), atol=precision)
+        np.testing.assert_allclose(trace.aggregates[atom], total(received, axis=0), atol=precision)
     for edge, sender in enumerate(j):
         np.testing.assert_allclose(trace.messages[edge], h[sender] @ layer.W.numpy(), atol=precision)
 

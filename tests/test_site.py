@@ -37,6 +37,12 @@ AXE = """() => axe.run({resultTypes: ["violations"], preload: false,
     rules: {"label-content-name-mismatch": {enabled: true}, "target-size": {enabled: true}}})"""
 
 
+def chromium():
+    """Where the browser is, or None."""
+    names = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+    return os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
+
+
 @pytest.fixture(scope="module")
 def address(site):
     class Quiet(SimpleHTTPRequestHandler):
@@ -51,8 +57,7 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser(site):
-    names = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-    path = os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
+    path = chromium()
     if not path:
         stop("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
     # One module, one browser: closed before other tests, because Playwright keeps an event loop running in the thread.

@@ -1,19 +1,35 @@
-"""Drawings of molecules, graphs and colours; each takes `ax` or returns a figure.  `show` puts one into a page."""
+"""Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
+`show` puts a figure into a page.  `messages` and `refinement` tell a story in steps; `animate`, `still` and `stepper`
+draw it.
+"""
+
+from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
+from dmol_molnet.figures.stepper import Stepper, stepper
+from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
 
 __all__ = [
     "COLORS",
     "GRAY",
+    "Animation",
     "Picture",
+    "Stepper",
+    "Story",
+    "animate",
     "color",
     "draw",
     "glue",
     "histogram",
+    "in_words",
+    "messages",
     "new",
+    "refinement",
     "rounds",
     "show",
+    "stepper",
+    "still",
     "style",
     "unfolding",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
-import matplotlib as mpl
 import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from dmol_molnet import wl
+from dmol_molnet.figures import tables
 from dmol_molnet.figures.style import COLORS, GRAY, ON_COLOR, color, ink, new
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
@@ -63,8 +63,8 @@ def draw(
     """
     if ax is None:
         _, ax = new(4.0, 3.2)
-    nodes, edges, orders, texts, own_fills = _parts(graph)
-    at = _layout(graph) if positions is None else positions
+    nodes, edges, orders, texts, own_fills = parts(graph)
+    at = layout(graph) if positions is None else positions
     for given, what in ((colors, "colour"), (labels, "label"), (fills, "fill"), (at, "position")):
         for node in nodes:
             if given is not None and node not in given:
@@ -79,7 +79,7 @@ def draw(
     loops = [u for u, v in edges if u == v]
     lines, widths, shades = [], [], []
     for (u, v), order in zip(edges, orders, strict=True):
-        for line in _bond(np.asarray(at[u], float), np.asarray(at[v], float), order):
+        for line in bond_lines(np.asarray(at[u], float), np.asarray(at[v], float), order):
             lines.append(line)
             widths.append(4.5 if frozenset((u, v)) in stressed else 1.6)
             shades.append(HIGHLIGHT if frozenset((u, v)) in stressed else ink(ax))
@@ -87,8 +87,8 @@ def draw(
     for v in loops:
         x, y = at[v]
         ax.add_patch(Circle((x, y + 1.3 * radius), radius, fill=False, ec=ink(ax), lw=1.6, zorder=1))
-    for v in nodes:
-        r = radius * (0.72 if isinstance(graph, Molecule) and graph.numbers[v] == 1 else 1)
+    radii = [radius * size for size in sizes(graph)]
+    for v, r in zip(nodes, radii, strict=True):
         ax.add_patch(Circle(at[v], r, fc=fills[v], ec=ON_COLOR, lw=1.0, zorder=2))
         ax.text(
             *at[v],
@@ -103,7 +103,7 @@ def draw(
     if features is not None:
         if np.ndim(features) != 2 or len(features) != len(nodes):
             raise InputError(f"features are a table [{len(nodes)}, F], a row for each node, not {np.shape(features)}")
-        corners = _tables(ax, at, nodes, edges, np.asarray(features, float), radius)
+        corners = _tables(ax, at, nodes, lines, np.asarray(features, float), np.array(radii))
         points = np.concatenate([points, corners])
     if len(points):
         low, high = points.min(0) - 1.6 * radius, points.max(0) + 1.6 * radius
@@ -148,7 +148,7 @@ def rounds(
     figure, axes = new(
         8.0, 1.3 + 1.6 * 8 / max(3, n_columns), nrows=3, ncols=n_columns, squeeze=False, gridspec_kw=ratios
     )
-    at = positions or (_layout(g), _layout(h))
+    at = positions or (layout(g), layout(h))
     for column, t in zip(axes.T, show_rounds, strict=True):
         both = one.history[t], two.history[t]
         for ax, graph, colors, where in zip(column, (g, h), both, at, strict=False):
@@ -193,7 +193,7 @@ def unfolding(
     network = graph.to_networkx() if isinstance(graph, Molecule) else graph
     if root not in network:
         raise InputError(f"the graph has no node {root!r}")
-    _, _, _, texts, fills = _parts(graph)
+    _, _, _, texts, fills = parts(graph)
     texts = texts if labels is None else labels
     # Siblings in the order of what hangs below them, so that like trees look alike.
     colors = wl.refine(graph, max_rounds=depth).colors
@@ -256,7 +256,7 @@ def histogram(
 # ------------------------------------------------------------------------------------------------ how it is drawn
 
 
-def _parts(graph: nx.Graph | Molecule) -> tuple[list, list, list, dict, dict]:
+def parts(graph: nx.Graph | Molecule) -> tuple[list, list, list, dict, dict]:
     """Nodes, edges, orders of bonds, texts and fills of nodes."""
     if not isinstance(graph, Molecule) and (not isinstance(graph, nx.Graph) or graph.is_multigraph()):
         raise InputError(f"what is drawn is a Molecule or a networkx.Graph with single edges, not {quoted(graph)}")
@@ -268,7 +268,12 @@ def _parts(graph: nx.Graph | Molecule) -> tuple[list, list, list, dict, dict]:
     return list(graph), list(graph.edges), [1.0] * graph.number_of_edges(), texts, dict.fromkeys(graph, COLORS[0])
 
 
-def _layout(graph: nx.Graph | Molecule) -> dict[Hashable, np.ndarray]:
+def sizes(graph: nx.Graph | Molecule) -> list[float]:
+    """How large the circle of each node is, beside the others'; hydrogens are small."""
+    return [0.72 if isinstance(graph, Molecule) and graph.numbers[v] == 1 else 1.0 for v in parts(graph)[0]]
+
+
+def layout(graph: nx.Graph | Molecule) -> dict[Hashable, np.ndarray]:
     """Plane coordinates, edges about 1 long."""
     if isinstance(graph, Molecule):
         return _layout_molecule(graph)
@@ -336,7 +341,7 @@ def _free_direction(bonds: Sequence[np.ndarray]) -> tuple[float, float]:
     return angles[widest] + gaps[widest] / 2, gaps[widest]
 
 
-def _bond(a: np.ndarray, b: np.ndarray, order: float) -> list[np.ndarray]:
+def bond_lines(a: np.ndarray, b: np.ndarray, order: float) -> list[np.ndarray]:
     """One line an order, side by side; 1.5 is a full line and a broken one."""
     along = b - a
     length = np.hypot(*along)
@@ -352,22 +357,21 @@ def _bond(a: np.ndarray, b: np.ndarray, order: float) -> list[np.ndarray]:
     return lines
 
 
-def _tables(ax: Axes, at: Mapping, nodes: list, edges: list, features: np.ndarray, radius: float) -> list:
-    """A row of cells for each node, where its bonds leave most room; the corners of all of them."""
+def _tables(ax: Axes, at: Mapping, nodes: list, lines: list, features: np.ndarray, radii: np.ndarray) -> list:
+    """A row of cells for each node, where it covers least; the corners of all of them."""
     scale = np.abs(features).max(initial=1e-12)
-    shade = mpl.colormaps["coolwarm"]
-    width, height = 0.5, 0.3
-    corners = []
-    for v, row in zip(nodes, features, strict=True):
-        bonds = [np.subtract(at[b if a == v else a], at[v]) for a, b in edges if v in (a, b) and a != b]
-        angle, _ = _free_direction(bonds)
-        half = np.array([width * len(row) / 2, height / 2])
-        center = at[v] + np.array([np.cos(angle), np.sin(angle)]) * (radius + 0.08 + half)
-        left, bottom = center - half
+    (width, height), n_columns = tables.CELL, features.shape[1]
+    points = np.array([at[v] for v in nodes], float).reshape(-1, 2)
+    middles = tables.places(points, radii, np.array(lines).reshape(-1, 2, 2), width * n_columns)
+    half = np.array([width * n_columns, height]) / 2
+    for point, radius, middle, row in zip(points, radii, middles, features, strict=True):
+        line = tables.leader(point, radius, middle, width * n_columns)
+        if line is not None:
+            ax.plot(*line.T, color=GRAY, lw=0.8, zorder=0.5)
+        left, bottom = middle - half
         for f, value in enumerate(row):
-            fill = shade(0.5 + 0.35 * value / scale)
+            fill = tables.shade(value, scale)
             ax.add_patch(Rectangle((left + f * width, bottom), width, height, fc=fill, ec=GRAY, lw=0.6, zorder=4))
-            middle = left + (f + 0.5) * width, bottom + height / 2
-            ax.text(*middle, f"{value:.2g}", ha="center", va="center_baseline", fontsize=6.5, color=ON_COLOR, zorder=5)
-        corners += [center - half, center + half]
-    return corners
+            center = left + (f + 0.5) * width, bottom + height / 2
+            ax.text(*center, f"{value:.2g}", ha="center", va="center_baseline", fontsize=6.5, color=ON_COLOR, zorder=5)
+    return [*(middles - half), *(middles + half)]

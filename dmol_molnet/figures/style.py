@@ -148,12 +148,13 @@ def show(figure: Figure, alt: str) -> Picture:
 
 
 def glue(name: str, value: object) -> None:
-    """Name a value for the text of the page, where `{glue:text}` shows it; outside of the book's build, do nothing.
+    """Name a value for the text of the page, where `{glue:text}` shows it; where there is no page, print it.
 
     The text of a chapter takes its numbers from its cells in this way.
     """
     try:
         from myst_nb import glue as glue_into_page
     except ImportError:
+        print(f"{name} = {value}")
         return
     glue_into_page(name, value, display=False)

@@ -28,7 +28,10 @@ class Trace(NamedTuple):
         i, j: [E], who receives and who sends.
         messages: [E, F], m_ij.
         aggregates: [A, F], a_i.
-        outputs: [A, F], h'.
+        own: [A, F], h_i U + b.
+        outputs: [A, F], h' = act(own + aggregates).
+        aggregate: how a_i was made, "sum" or "mean".
+        activation: the name of act.
     """
 
     inputs: tf.Tensor
@@ -36,7 +39,10 @@ class Trace(NamedTuple):
     j: tf.Tensor
     messages: tf.Tensor
     aggregates: tf.Tensor
+    own: tf.Tensor
     outputs: tf.Tensor
+    aggregate: str
+    activation: str
 
 
 @keras.saving.register_keras_serializable(package="dmol_molnet")
@@ -75,8 +81,13 @@ class MessagePassing(keras.layers.Layer):
         if self.aggregate == "mean":
             count = tf.math.unsorted_segment_sum(tf.ones_like(i, m.dtype), i, tf.shape(h)[0])
             a /= tf.maximum(count, 1)[:, None]  # [A, F]
-        out = self.activation(h @ self.U + a + self.b)  # [A, F]
-        return Trace(h, i, j, m, a, out) if trace else out
+        own = h @ self.U + self.b  # [A, F]
+        out = self.activation(own + a)  # [A, F]
+        return (
+            Trace(h, i, j, m, a, own, out, self.aggregate, getattr(self.activation, "__name__", "act"))
+            if trace
+            else out
+        )
 
     def get_config(self):
         """The arguments, for saving."""

@@ -1,0 +1,239 @@
+"""What an exercise is, and how an answer is judged.
+
+An answer is *not attempted*, it *raised*, it is *wrong* for a reason that has a name, or it is *right*.  A judge sees
+the answer and raises `Wrong`; where the answer is a function of the reader's, the judge calls it through `ask`, so that
+its errors are told with the reader's own line.
+"""
+
+from __future__ import annotations
+
+import copy
+import linecache
+import textwrap
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dmol_molnet.molecules import quoted
+
+NOT_ATTEMPTED, RAISED, WRONG, RIGHT = STATES = ("not attempted", "your code raised", "wrong", "right")
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise; its texts are Markdown.
+
+    Attributes:
+        name: as in `check(name, answer)`.
+        title, task: what is asked.
+        starter: code to begin with; it leaves `answer`, or what the function `answer` returns, as `...`.
+        hints: three: a nudge, the method, nearly the code.
+        solution: code that defines a right `answer`.
+        explanation: why it is right.
+        insight: what a right answer earns.
+        misconceptions: what each wrong answer that is recognised says about its reason, by name.
+        judge: takes the answer; returns if it is right, raises `Wrong` if it is not.
+    """
+
+    name: str
+    title: str
+    task: str
+    starter: str
+    hints: tuple[str, str, str]
+    solution: str
+    explanation: str
+    insight: str
+    misconceptions: Mapping[str, str]
+    judge: Callable[[object], None]
+
+    def check(self, answer: object = ...) -> Result:
+        """Judge an answer; one that is a `Raised` says that the reader's code did."""
+        state, reason, misconception = RIGHT, self.insight, None
+        try:
+            if isinstance(answer, Raised):
+                raise answer
+            if answer is ... or answer is None:
+                raise NotAttempted
+            self.judge(answer)
+        except NotAttempted:
+            state, reason = NOT_ATTEMPTED, "put your answer where the starter has `...`."
+        except Raised as raised:
+            state, reason = RAISED, str(raised)
+        except Wrong as wrong:
+            state, misconception = WRONG, wrong.name
+            reason = wrong.because or self.misconceptions[wrong.name]
+            if wrong.example:
+                reason += f" {wrong.example}"
+        return Result(self.name, state, reason, misconception)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to be decided before reading on; its texts are Markdown.
+
+    Attributes:
+        name: as the page calls it.
+        question: what is asked.
+        answers: to choose from.
+    """
+
+    name: str
+    question: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer to a question.
+
+    Attributes:
+        text: what can be chosen.
+        right: whether it is.
+        because: what is said to those who choose it.
+    """
+
+    text: str
+    right: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found.
+
+    Attributes:
+        exercise: its name.
+        state: one of `STATES`.
+        reason: why; for a right answer, one more insight.
+        misconception: the name of a wrong answer's reason, if it is a known one.
+    """
+
+    exercise: str
+    state: str
+    reason: str
+    misconception: str | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is right."""
+        return self.state == RIGHT
+
+    def __repr__(self) -> str:
+        head = {WRONG: "Wrong, because ", RIGHT: "Right. "}.get(self.state, self.state.capitalize() + ": ")
+        return wrapped(head + self.reason)
+
+
+class Wrong(Exception):
+    """An answer is wrong.
+
+    Args:
+        name: of the misconception, known to the exercise; or "type" or another word together with `because`.
+        example: a sentence with the case where it shows.
+        because: the reason, where the exercise does not hold it.
+    """
+
+    def __init__(self, name: str, example: str = "", because: str = ""):
+        super().__init__(name)
+        self.name, self.example, self.because = name, example, because
+
+
+class NotAttempted(Exception):
+    """The reader's function is still the starter."""
+
+
+class Raised(Exception):
+    """The reader's code raised; the message names the error and the reader's own line."""
+
+
+def ask(function: Callable, *arguments, none: bool = False) -> object:
+    """The reader's function of copies of the arguments.
+
+    Args:
+        none: whether None is a value that it may return.
+
+    Raises:
+        NotAttempted: it returns `...`, or raises NotImplementedError.
+        Raised: it raises.
+        Wrong: it is no function, returns nothing, or takes other arguments.
+    """
+    if not callable(function):
+        raise mistyped("a function", function)
+    try:
+        value = function(*copy.deepcopy(arguments))
+    except NotImplementedError:
+        raise NotAttempted from None
+    except (Exception, SystemExit) as error:
+        raise Raised(told(error)) from error
+    if value is ...:
+        raise NotAttempted
+    if value is None and not none:
+        raise Wrong("nothing returned", because="your function returns None: is a `return` missing?")
+    return value
+
+
+def run(path: Path) -> object:
+    """The `answer` that a file of the reader's defines, `...` if it defines none, or what it `Raised`."""
+    names = {"__name__": "__main__", "__file__": str(path)}
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+    except (Exception, SystemExit) as error:
+        return Raised(told(error))
+    return names.get("answer", ...)
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, and the last line of the reader's own code that led to it."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, SyntaxError):
+        return f"{text}\n    line {error.lineno}: {(error.text or '').strip()}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_readers(frame.filename)]
+    if not own:
+        return text
+    line = own[-1].line or linecache.getline(own[-1].filename, own[-1].lineno or 0)
+    return f"{text}\n    line {own[-1].lineno}: {line.strip()}"
+
+
+def array(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """The reader's value as floats of this shape.
+
+    Raises:
+        Wrong: it is not.
+    """
+    try:
+        result = np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise mistyped(f"{what}, an array {list(shape)}", value) from None
+    if result.shape != shape:
+        because = f"{what} should have the shape {list(shape)}; yours has {list(result.shape)}."
+        raise Wrong("shape", because=because)
+    if not np.isfinite(result).all():
+        raise Wrong("not finite", because=f"there is a nan or an infinity in {what}.")
+    return result
+
+
+def mistyped(wanted: str, value: object) -> Wrong:
+    """An answer of a wrong type."""
+    return Wrong("type", because=f"the answer should be {wanted}; yours is {quoted(value)}.")
+
+
+def wrapped(text: str) -> str:
+    """Paragraphs in lines of at most 84 letters; indented lines and the starts of list items keep their lines."""
+    lines = []
+    for line in text.split("\n"):
+        if line.startswith("    ") or not line.strip():
+            lines.append(line.rstrip())
+        elif lines and lines[-1] and not lines[-1].startswith("    ") and not line.startswith("- "):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+    return "\n".join(line if line.startswith("    ") else textwrap.fill(line, 84) for line in lines)
+
+
+def _is_readers(filename: str) -> bool:
+    path = Path(filename)
+    return not (path.is_relative_to(_PACKAGE) or {"site-packages", "dist-packages"} & set(path.parts))

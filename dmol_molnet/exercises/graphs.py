@@ -1,0 +1,219 @@
+"""The judges of the chapter *What graphs cannot tell apart*: named as their exercises; texts: graphs.toml."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections import Counter
+from collections.abc import Mapping
+from fractions import Fraction
+
+import networkx as nx
+import numpy as np
+
+from dmol_molnet import wl
+from dmol_molnet.exercises.engine import Wrong, ask, mistyped
+from dmol_molnet.molecules import InputError, Molecule, quoted
+
+# ------------------------------------------------------------------------------------------------ refine by hand
+
+
+def _partition(answer: object, n: int) -> set[frozenset[int]]:
+    """Groups of nodes 0 … n-1 from a list of groups, a list of colours, or colours by node."""
+    try:
+        if isinstance(answer, Mapping):
+            pairs = [(int(v), color) for v, color in answer.items()]
+        elif all(isinstance(item, int | np.integer | str) for item in answer):
+            pairs = list(enumerate(answer))
+        else:
+            pairs = [(int(v), color) for color, group in enumerate(answer) for v in group]
+        groups = {}
+        for v, color in pairs:
+            groups.setdefault(color, set()).add(v)
+    except (TypeError, ValueError):
+        raise mistyped("a list of groups of atoms, such as `[{0, 1}, {2}]`", answer) from None
+    if sorted(v for v, _ in pairs) != list(range(n)):
+        raise Wrong("not every atom once")
+    return {frozenset(group) for group in groups.values()}
+
+
+def refine_by_hand(answer: object) -> None:
+    """The stable colouring of 2-methylbutane: ends of the CH alike, all others different."""
+    found = _partition(answer, 5)
+    known = {
+        ((0, 1, 2, 3, 4),): "labels only",
+        ((0, 3, 4), (1,), (2,)): "stopped early",
+        ((0, 3, 4), (1, 2)): "ends and middle",
+        ((0,), (1,), (2,), (3,), (4,)): "atoms have names",
+    }
+    for groups, name in known.items():
+        if found == set(map(frozenset, groups)):
+            raise Wrong(name)
+    if found != {frozenset({0}), frozenset({1}), frozenset({2}), frozenset({3, 4})}:
+        together = any({3, 4} <= group for group in found)
+        raise Wrong("merged too much" if together else "split for no reason")
+
+
+# ------------------------------------------------------------------------------------------------ the longest wait
+
+
+def longest_wait(answer: object) -> None:
+    """As many rounds as `wl.refine` takes on paths of 2 to 30 nodes."""
+    sizes = range(2, 31)
+    found = []
+    for n in sizes:
+        value = ask(answer, n)
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise mistyped("a function that returns a number", value)
+        found.append(float(value))
+    right = [wl.refine(nx.path_graph(n)).rounds for n in sizes]
+    if found == right:
+        return
+    n, value = next((n, v) for n, v, r in zip(sizes, found, right, strict=True) if v != r)
+    example = f"Try a path of {n} nodes by hand; you say {value:g}."
+    for name, f in {
+        "counts the last look": lambda n: (n - 1) // 2 + 1,
+        "end to end": lambda n: n - 1,
+        "end to end, nodes": lambda n: n,
+        "even and odd": lambda n: n // 2,
+        "half a round": lambda n: n / 2 - 1,
+    }.items():
+        if found == [f(n) for n in sizes]:
+            raise Wrong(name, example)
+    raise Wrong("another number", example)
+
+
+# ------------------------------------------------------------------------------------------------ what a mean forgets
+
+
+def _surroundings(item: object) -> tuple[str, Counter]:
+    """The element of an atom and those of its neighbours, on heavy atoms."""
+    try:
+        smiles, v = item
+        molecule = Molecule.from_smiles(smiles, hydrogens=False)
+    except InputError as error:
+        raise Wrong("no molecule", because=f"{error}.") from None
+    except (TypeError, ValueError):
+        raise mistyped('a SMILES and the number of an atom, such as `("CO", 0)`', item) from None
+    if isinstance(v, bool) or not isinstance(v, int | np.integer) or not 0 <= v < len(molecule):
+        last = len(molecule) - 1
+        raise Wrong("no atom", because=f"{smiles} has the heavy atoms 0 to {last}; there is no {quoted(v)}.")
+    neighbors = molecule.bonds[(molecule.bonds == v).any(axis=1)].ravel().tolist()
+    return molecule.symbols[v], Counter(molecule.symbols[u] for u in neighbors if u != v)
+
+
+def mean_forgets(answer: object) -> None:
+    """Equal elements, equal proportions of two or more elements around them, different numbers."""
+    try:
+        first, second = answer
+    except (TypeError, ValueError):
+        raise mistyped('two atoms, such as `(("CO", 0), ("CCO", 1))`', answer) from None
+    (a, near_a), (b, near_b) = _surroundings(first), _surroundings(second)
+    listed = [" ".join(sorted(near.elements())) or "none" for near in (near_a, near_b)]
+    seen = f"Their neighbours: {'; '.join(listed)}."
+    if a != b:
+        raise Wrong("other elements", f"Yours are {a} and {b}.")
+    if not near_a or not near_b:
+        raise Wrong("no neighbours", seen)
+    if near_a == near_b:
+        raise Wrong("same neighbours", seen)
+    means = [{e: Fraction(k, sum(n.values())) for e, k in n.items()} for n in (near_a, near_b)]
+    if means[0] != means[1]:
+        raise Wrong("other proportions", seen)
+    if len(near_a) < 2:
+        raise Wrong("all alike", seen)
+
+
+# ------------------------------------------------------------------------------------------------ build a twin
+
+
+def build_a_twin(answer: object) -> None:
+    """A swap that the theorem allows, whose result is connected and not decalin."""
+    decalin = Molecule.example("decalin", hydrogens=False)
+    graph = decalin.to_networkx()
+    try:
+        (a, b), (c, d) = ((int(v) for v in bond) for bond in answer)
+    except (TypeError, ValueError):
+        raise mistyped("two bonds, such as `((0, 1), (2, 3))`", answer) from None
+    for u, v in ((a, b), (c, d)):
+        if not graph.has_edge(u, v):
+            raise Wrong("no bond", f"There is no bond {u}-{v}.")
+    if len({a, b, c, d}) < 4:
+        raise Wrong("shared atom")
+    colors = wl.refine(decalin).colors
+    if colors[a] != colors[c] or colors[b] != colors[d]:
+        swapped = colors[a] == colors[d] and colors[b] == colors[c]
+        raise Wrong("turned around" if swapped else "other colours", f"Your swap joins {a}-{d} and {c}-{b}.")
+    if graph.has_edge(a, d) or graph.has_edge(c, b):
+        raise Wrong("already bonded", f"Your swap joins {a}-{d} and {c}-{b}.")
+    graph.remove_edges_from([(a, b), (c, d)])
+    graph.add_edges_from([(a, d), (c, b)])
+    if not nx.is_connected(graph):
+        raise Wrong("falls apart")
+    if nx.is_isomorphic(graph, decalin.to_networkx()):
+        raise Wrong("the same again", f"With {a}-{d} and {c}-{b} there are two rings of six again.")
+
+
+# ---------------------------------------------------------------------------------------- labels that run together
+
+
+def safe_name(answer: object) -> None:
+    """A text that is equal exactly for equal own labels and equal multisets of neighbours' labels."""
+
+    def name(own, neighbors):
+        value = ask(answer, own, neighbors)
+        if isinstance(value, int | float | np.number):
+            raise Wrong("a number")
+        if not isinstance(value, str | bytes):
+            raise mistyped("a function that returns text", value)
+        return value
+
+    def same(one, two):
+        return name(*one) == name(*two)
+
+    def pair(one, two):
+        return f"{one[0]!r} with {one[1]} and {two[0]!r} with {two[1]}"
+
+    if not same(("a", ["b", "c"]), ("a", ["c", "b"])):
+        raise Wrong("order")
+    probes = [
+        ("own label", ("a", ["b"]), ("c", ["b"])),
+        ("own among the others", ("a", ["b"]), ("b", ["a"])),
+        ("a set", ("a", ["b"]), ("a", ["b", "b"])),
+        ("no neighbours", ("a", []), ("a", [""])),
+        ("run together", ("1", ["1"]), ("11", [])),
+        ("run together", ("1", ["11", "1"]), ("11", ["1", "1"])),
+        ("run together", ("1", ["2", "3"]), ("1", ["23"])),
+        ("run together", ("a", ["bc", "d"]), ("a", ["b", "cd"])),
+        ("lengths and labels", ("1", ["a", "b", "c", "d", "ee"]), ("1a1b1c1d2ee", [])),
+    ]
+    for reason, one, two in probes:
+        if same(one, two):
+            raise Wrong(reason, f"It gives the same for {pair(one, two)}.")
+    for mark in [*string.punctuation, *string.whitespace, "->", ", ", "::", "0", "1", "12"]:
+        for inner in (f"b{mark}c", f"b'{mark}'c", f'b"{mark}"c', f"b', {mark}'c"):
+            one, two = ("a", [inner]), ("a", [inner[: inner.index(mark)], inner[inner.index(mark) + len(mark) :]])
+            if same(one, two):
+                raise Wrong("a separator", f"It gives the same for {pair(one, two)}.")
+    seen = {}
+    letters = ["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"]
+    for own in letters:
+        for n in range(4):
+            for near in itertools.combinations_with_replacement(letters, n):
+                other = seen.setdefault(name(own, list(near)), (own, list(near)))
+                if other != (own, list(near)):
+                    raise Wrong("a separator", f"It gives the same for {pair(other, (own, list(near)))}.")
+
+
+# ------------------------------------------------------------------------------------------------ which 2-WL
+
+
+def which_2wl(answer: object) -> None:
+    """Oblivious: folklore 2-WL tells a hexagon from two triangles."""
+    if not isinstance(answer, str):
+        raise mistyped('"oblivious", "folklore", "both" or "neither"', answer)
+    word = answer.strip().lower()
+    if word in ("folklore", "both", "neither"):
+        raise Wrong(word)
+    if word != "oblivious":
+        raise mistyped('"oblivious", "folklore", "both" or "neither"', answer)
