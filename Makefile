@@ -6,10 +6,10 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book test lint bench lock clean
+.PHONY: help env book test lint notebooks colab bench lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 11
 
 env: .venv/.complete  ## the environment alone: .venv, from requirements.txt
 
@@ -44,8 +44,15 @@ lint: .venv/.complete  ## style and spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
+notebooks: .venv/.complete  ## each chapter's notebook anew, beside its source
+	$(BIN)/python book/_ext/notebooks.py
+
+colab: .venv/.complete  ## run the notebooks in Colab's versions, in .venv-colab; needs Python 3.13
+	$(BIN)/python book/_ext/run_notebooks.py
+
 bench: .venv/.complete  ## measure again and rewrite the tables in benchmarks/
 	$(BIN)/python benchmarks/wl.py
+	$(BIN)/python benchmarks/animate.py
 
 lock: .venv/.complete  ## requirements.txt anew from pyproject.toml: one hashed file for Python 3.11 to 3.13
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || uv pip install --quiet --python $(BIN)/python pip
@@ -55,4 +62,4 @@ lock: .venv/.complete  ## requirements.txt anew from pyproject.toml: one hashed 
 	    pyproject.toml --output-file requirements.txt
 
 clean:  ## all that was made: site, caches, environment
-	rm -rf _build .jupyter_cache .pytest_cache .hypothesis .ruff_cache .venv
+	rm -rf _build .jupyter_cache .pytest_cache .hypothesis .ruff_cache .venv .venv-colab

@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import matplotlib
+import moviepy
 import networkx as nx
 import numpy as np
 
@@ -144,8 +145,8 @@ def main():
         "# The methanol animation",
         "",
         f"`python benchmarks/animate.py --repeats {arguments.repeats}`: MP4 and GIF of {story.n_frames} frames "
-        f"({len(story.steps)} states), 14 x 6 inches at 100 dpi. Medians of {arguments.repeats} turns; the ratio is the "
-        "median of the ratios of each turn.",
+        f"({len(story.steps)} states), 14 x 6 inches at 100 dpi. Medians of {arguments.repeats} turns; the ratio is "
+        "the median of the ratios of each turn.",
         "",
         "| way | seconds | times as long as ours | MP4, kB | GIF, kB |",
         "| --- | --- | --- | --- | --- |",
@@ -155,8 +156,6 @@ def main():
         ratio = statistics.median(s / o for s, o in zip(seconds, times["ours"], strict=True))
         kilobytes = " | ".join(f"{sizes[f'{names[way]}.{kind}'] / 1000:.0f}" for kind in ("mp4", "gif"))
         lines.append(f"| {way} | {statistics.median(seconds):.2f} | {ratio:.1f} | {kilobytes} |")
-    import moviepy
-
     lines += [
         "",
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, matplotlib "

@@ -53,7 +53,7 @@
     return {
       // Icons of the theme, formulas and copy buttons are no pictures.
       pictures: all("figure, img, svg, video, canvas")
-        .filter((element) => !element.closest("[aria-hidden=true], button, summary, mjx-container")).map(picture),
+        .filter((element) => !element.closest("[aria-hidden=true], [hidden], button, summary, mjx-container")).map(picture),
       formulas: all(".math").map((element) => element.querySelectorAll("mjx-container").length),
       formulaErrors: all("mjx-merror, [data-mjx-error]").map((element) => element.textContent),
       headings: [...document.querySelectorAll("main :is(h1, h2, h3, h4, h5, h6)")].map((heading) => +heading.tagName[1]),

@@ -97,11 +97,13 @@ def test_the_site_has_its_doors(site):
 
 @pytest.mark.parametrize("name", [*(f"{page}.html" for page in PAGES), "index.html", "search.html", "genindex.html"])
 def test_links_lead_somewhere_and_all_is_local(site, name):
-    for tag in built(name).find_all(["a", "link", "script", "img", "source", "video", "iframe", "use"]):
+    for tag in built(name).find_all(["a", "link", "script", "img", "source", "track", "video", "iframe", "use"]):
         target = tag.get("href") or tag.get("src")
         if not target or tag.get("rel") == ["canonical"]:
             continue
         parts = urlsplit(target)
+        if parts.scheme == "data":
+            continue
         if parts.scheme or parts.netloc:
             assert tag.name == "a", f"{name} loads {target}"
             continue

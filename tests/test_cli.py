@@ -144,7 +144,7 @@ def test_doctor_without_an_installation(tmp_path):
 
 
 def test_help_has_examples(run):
-    for command in ("wl", "doctor"):
+    for command in ("wl", "animate", "exercises", "doctor"):
         done = run(command, "--help")
         assert done.returncode == 0
         assert f"dmol-molnet {command}" in done.stdout
@@ -175,3 +175,96 @@ def test_doctor_says_what_is_missing(tmp_path):
     assert "missing; for animations: pip install 'moviepy>=1.0.3'" in done.stdout
     assert "1.0, but >=3.5 is needed" in done.stdout
     assert done.stderr.startswith("dmol-molnet: keras, rdkit must be installed")
+
+
+# --- animate
+
+
+@pytest.mark.parametrize("ending", ["gif", "html", "svg"])
+def test_animate_writes_what_the_ending_says(run, tmp_path, ending):
+    path = tmp_path / f"water.{ending}"
+    done = run("animate", "O", "-o", str(path), "--layers", "1", "--seed", "3")
+    assert done.returncode == 0
+    assert done.stdout == f"{path}: 11 steps, 18 s, {path.stat().st_size / 1000:,.0f} kB\n"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_animate_as_a_process(tmp_path):
+    path = tmp_path / "rounds.gif"
+    done = process("animate", DECALIN, "--refine", "--no-hydrogens", "-o", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert path.read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["CO", "-o", "m.avi"], "does not end in a format that can be written"),
+        (["CO", "-o", "no/m.mp4"], "no folder 'no'"),
+        (["C(", "-o", "m.mp4"], "not a SMILES"),
+        (["C" * 18, "-o", "m.mp4"], "leave out the hydrogens, and 18 are left"),
+        (["C" * 99, "-o", "m.mp4", "--refine"], "299 nodes"),
+        (["CO", "-o", "m.mp4", "--layers", "0"], "--layers"),
+        (["CO", "-o", "m.mp4", "--features", "7"], "--features"),
+        (["CO", "-o", "m.mp4", "--aggregate", "max"], "--aggregate"),
+        (["CO", "-o", "m.mp4", "--theme", "pink"], "light or dark"),
+        (["CO", "-o", "m.mp4", "--fps", "0"], "--fps"),
+        (["CO"], "--output"),
+    ],
+)
+def test_animate_tells_bad_input_in_one_line_and_writes_nothing(run, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    done = run("animate", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+# --- exercises
+
+
+def test_an_exercise_from_start_to_right(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "refine-by-hand" in run("exercises", "list").stdout
+    listed = run("exercises", "list", "message_passing").stdout
+    assert "write-a-layer" in listed
+    assert "refine-by-hand" not in listed
+    assert run("exercises", "start", "refine-by-hand").returncode == 0
+    done = run("exercises", "check", "refine-by-hand")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Not attempted")
+    path = tmp_path / "refine-by-hand.py"
+    starter = path.read_text()
+    for answer, code, said in [
+        ("[range(5)]", 1, "Wrong, because that is round 0"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("[{0}, {1}, {2}, {3, 4}]", 0, "Right."),
+    ]:
+        path.write_text(starter.replace("...", answer))
+        done = run("exercises", "check", "refine-by-hand")
+        assert (done.returncode, done.stderr) == (code, "")
+        assert said in done.stdout
+    again = run("exercises", "start", "refine-by-hand")
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "Hint 2 of 3" in run("exercises", "hint", "refine-by-hand", "--step", "2").stdout
+    assert "answer = " in run("exercises", "solution", "refine-by-hand").stdout
+    assert "solution" in run("exercises").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check", "refine"], "did you mean 'refine-by-hand'"),
+        (["check", "one-batch"], "exercises start one-batch"),
+        (["hint", "one-batch", "--step", "4"], "hints 1 to 3"),
+        (["list", "nowhere"], "no chapter"),
+        (["start", "one-batch", "-o", "no/a.py"], "no/"),
+    ],
+)
+def test_exercises_tell_bad_input_in_one_line(run, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    done = run("exercises", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

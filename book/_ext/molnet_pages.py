@@ -4,6 +4,7 @@ Each function below mends one thing; `setup` says when it runs.
 """
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -76,6 +77,23 @@ def mend_page(app, pagename, templatename, context, doctree):
     context["without_icon_script"] = lambda html: re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", str(html))
 
 
+def offer_notebook(app, pagename, templatename, context, doctree):
+    """The notebook beside the source for Colab and for download; no button where there is none.
+
+    The theme would offer for download what was executed, with raw MyST in its text, and in Colab the source itself.
+    """
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    if notebook.exists() and "ipynb_source" in context:
+        shutil.copyfile(notebook, Path(app.outdir) / "_sources" / context["ipynb_source"])
+    else:
+        dead = ("launch-buttons", "download-notebook-button")
+        buttons = [button for button in context.get("header_buttons", []) if button.get("label") not in dead]
+        for group in buttons:
+            if "buttons" in group:
+                group["buttons"] = [button for button in group["buttons"] if button.get("label") not in dead]
+        context["header_buttons"] = buttons
+
+
 def drop_unused_mathjax(app, exception):
     """The top level of MathJax holds one bundle for each way to use it: keep the one that our pages load."""
     if exception:
@@ -97,10 +115,12 @@ def write_index(app, exception):
 
 
 def setup(app):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow finds in the machine is not for the page
     app.connect("config-inited", complete_config)
     app.connect("config-inited", key_cache_to_package)
     app.connect("doctree-read", free_theorems_of_shared_ids, priority=100)
     app.connect("html-page-context", mend_page, priority=900)
+    app.connect("html-page-context", offer_notebook, priority=900)
     app.connect("build-finished", drop_unused_mathjax, priority=900)
     app.connect("build-finished", write_index, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
