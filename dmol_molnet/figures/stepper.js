@@ -6,6 +6,7 @@
   const DARK = "#14171a"; // letters on fills
   const QUIET = "#7d858e";
   const STRESS = "#c2185b";
+  const LEGIBLE = 8.5; // px, the size of numbers
 
   const svg = (tag, attributes, parent, text) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -54,6 +55,10 @@
   const begin = (root) => {
     const story = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
     const last = story.steps.length - 1;
+    // Names tell the pictures of a page apart, even if two tell the same.
+    root.dataset.live = story.title;
+    const twins = [...document.querySelectorAll(".molnet-stepper")].filter((it) => it.dataset.live === story.title);
+    const name = twins.length > 1 ? `${story.title} (${twins.length})` : story.title;
     let now = 0;
     let timer = 0;
 
@@ -62,14 +67,29 @@
     const live = html("div", { className: "molnet-live" });
     const counter = html("p", { className: "molnet-counter" }, live);
     const stage = html("div", { className: "molnet-stage" }, live);
+    // All panels have one scale, and stand side by side only where their numbers are then legible.
+    const extent = (low, high) => Math.max(...story.panels.map(({ box }) => box[high] - box[low]));
+    const size = [extent(0, 2), extent(1, 3)];
+    const fitted = ({ box }) => {
+      const [x, y] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+      return [x - size[0] / 2, y - size[1] / 2, x + size[0] / 2, y + size[1] / 2];
+    };
+    const numbered = story.steps.some((step) => step.views.some((view) => Object.keys(view.rows).length));
+    const basis = numbered ? (LEGIBLE / story.digits) * size[0] : 0;
     const panels = story.panels.map((panel) => {
       const frame = html("div", { className: "molnet-panel" }, stage);
+      frame.style.flexBasis = `max(19rem, ${basis.toFixed()}px)`;
       const title = html("p", {}, frame);
-      const picture = drawing(panel.box, frame, { role: "img" });
-      strokes(picture, panel.leaders, QUIET, 0.015);
+      const picture = drawing(fitted(panel), frame, { role: "img" });
+      const leaders = panel.leaders.map((line) => {
+        const there = svg("g", {}, picture);
+        strokes(there, [line], QUIET, 0.015);
+        const starts = ([x, y, r]) => Math.abs(Math.hypot(line[0] - x, line[1] - y) - r) < 0.01;
+        return [there, panel.nodes.findIndex(starts)];
+      });
       strokes(picture, panel.lines, INK, 0.03);
       for (const [x, y, r, text, size, fill] of panel.nodes) circle(picture, [x, y, r], text, size, fill);
-      return { panel, title, picture, changing: svg("g", {}, picture) };
+      return { panel, title, picture, leaders, changing: svg("g", {}, picture) };
     });
     const sums = html("div", { className: "molnet-ledger" }, stage);
     const heading = html("p", {}, sums);
@@ -90,17 +110,18 @@
     const play = button("Play", () => (timer ? pause() : start()));
     const forward = button("Forward", () => go(now + 1));
     const range = html("input", { type: "range", min: 0, max: last, step: 1, value: 0 }, controls);
-    range.setAttribute("aria-label", `Step of: ${story.title}`);
+    range.setAttribute("aria-label", `Step of: ${name}`);
     range.addEventListener("input", () => go(Number(range.value)));
 
     // --- one step
 
     const show = () => {
       const step = story.steps[now];
-      panels.forEach(({ title, picture, changing, panel }, k) => {
+      panels.forEach(({ title, picture, leaders, changing, panel }, k) => {
         const view = step.views[k];
         title.textContent = view.title;
-        picture.setAttribute("aria-label", `${story.title}: ${view.title}`);
+        picture.setAttribute("aria-label", `${name}: ${view.title}`);
+        for (const [there, v] of leaders) there.style.display = v < 0 || v in view.rows ? "" : "none";
         changing.replaceChildren();
         for (const [v, [text, fill]] of Object.entries(view.faces)) {
           const node = panel.nodes[v];
@@ -148,7 +169,8 @@
     };
     const wait = () => {
       // Long sentences take time to read.
-      const time = Math.min(Math.max(1500, 35 * story.steps[now].sentence.length), 7000);
+      const { hold, sentence: text } = story.steps[now];
+      const time = Math.min(Math.max(1500 * hold, 35 * text.length), 10000);
       timer = setTimeout(() => {
         turn(now + 1);
         if (now === last) pause();
@@ -168,7 +190,7 @@
     };
     still.addEventListener("change", obey);
     document.addEventListener("visibilitychange", () => document.hidden && pause());
-    new IntersectionObserver(([entry]) => entry.isIntersecting || (timer && pause())).observe(root);
+    new IntersectionObserver((seen) => seen.at(-1).isIntersecting || (timer && pause())).observe(root);
 
     live.addEventListener("keydown", (event) => {
       if (event.target === range || event.altKey || event.ctrlKey || event.metaKey) return; // the range has its own keys
@@ -204,7 +226,6 @@
   };
 
   for (const root of document.querySelectorAll(".molnet-stepper:not([data-live])")) {
-    root.dataset.live = "";
     begin(root);
   }
 })();
