@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -10,7 +11,7 @@ from test_figures_story import run
 from test_site import AXE, chromium
 
 from dmol_molnet import Molecule
-from dmol_molnet.figures import animate, draw, messages, refinement, show, stepper
+from dmol_molnet.figures import animate, draw, messages, refinement, show, stepper, tables
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +169,9 @@ def test_it_fits_its_screen_and_nothing_jumps(open_page, page, story, width):
     assert smallest >= (7.4 if width == 320 else 8.5)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page, page, scheme):
-    tab = open_page(page, color_scheme=scheme)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 800), ("dark", 800), ("light", 390)])
+def test_axe_finds_nothing(open_page, page, scheme, width):
+    tab = open_page(page, color_scheme=scheme, viewport={"width": width, "height": 900})
     for k in (0, 2, 25):
         tab.get_by_role("slider").fill(str(k))
         tab.evaluate(AXE_SCRIPT)
@@ -194,7 +195,66 @@ def test_two_on_a_page_go_their_own_ways(open_page, story, tmp_path):
     assert not tab.faults
 
 
+def test_the_same_story_twice_has_pictures_of_different_names_and_the_script_may_run_again(open_page, story, tmp_path):
+    markup = stepper(story, show(draw(Molecule.example("water")), alt="stand-in"))._repr_html_()
+    (tmp_path / "twice.html").write_text(f"<!DOCTYPE html><meta charset='utf-8'><body>{markup * 2}</body>")
+    tab = open_page(tmp_path / "twice.html")
+    script = re.findall(r"<script>(.*?)</script>", markup, flags=re.S)[0]
+    tab.evaluate("script => (0, eval)(script)", script)
+    assert tab.locator(".molnet-live").count() == 2
+    names = tab.locator(".molnet-live :is(svg[role=img], input)").evaluate_all("a => a.map(it => it.ariaLabel)")
+    assert len(names) == len(set(names)) == 6
+    assert not tab.faults
+
+
+def test_both_drawings_have_one_scale_and_legible_numbers_come_before_side_by_side(open_page, tmp_path):
+    pair = [Molecule.example(name, hydrogens=False) for name in ("decalin", "bicyclopentyl")]
+    caffeine = Molecule.from_smiles("CN1C=NC2=C1C(=O)N(C(=O)N2C)C", hydrogens=False)
+    told = refinement(*pair, ("decalin", "bicyclopentyl")), messages(caffeine, run(caffeine)[1])
+    picture = show(draw(pair[0]), alt="stand-in")
+    body = "".join(stepper(it, picture)._repr_html_() for it in told)
+    style = "<style>body { margin: 0 auto; width: 730px }</style>"
+    (tmp_path / "wide.html").write_text(f"<!DOCTYPE html><meta charset='utf-8'>{style}<body>{body}</body>")
+    tab = open_page(tmp_path / "wide.html")
+    scales = tab.locator("svg[role=img]:visible").evaluate_all("a => a.map(it => it.getScreenCTM().a)")
+    tops = tab.locator("svg[role=img]:visible").evaluate_all("a => a.map(it => it.getBoundingClientRect().top)")
+    assert scales[0] == pytest.approx(scales[1])
+    assert tops[0] == pytest.approx(tops[1])  # side by side
+    assert tops[3] > tops[2] + 100  # one below the other
+    assert scales[2] * tables.DIGITS >= 9
+    inputs, outputs = (tab.locator(".molnet-live").nth(1).locator("svg[role=img]").nth(k) for k in (0, 1))
+    assert inputs.locator("> g:not([style*=none]) > line").count() == len(told[1].panels[0].leaders) > 0
+    assert (
+        outputs.locator("> g:not([style*=none]) > line").count() == 0
+    )  # no line leads to numbers that are not there yet
+
+
 # --- without a browser
+
+
+def data_of(markup):
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup, flags=re.S).group(1))
+
+
+def test_the_json_has_every_number_of_the_story(story):
+    data = data_of(stepper(story, show(draw(Molecule.example("water")), alt="water"))._repr_html_())
+    for step, written in zip(story.steps, data["steps"], strict=True):
+        pairs = list(zip(step.ledger, written["ledger"], strict=True))
+        for view, there in zip(step.views, written["views"], strict=True):
+            assert [*map(str, view.rows)] == [*there["rows"]]
+            pairs += zip(view.rows.values(), there["rows"].values(), strict=True)
+        for row, key in pairs:
+            _, _, numbers, texts, *_ = data["rows"][key]
+            assert texts == [*row.texts]
+            assert numbers == pytest.approx(row.numbers, rel=1e-5)
+
+
+def test_no_title_breaks_out_of_the_data(story):
+    title = "</script><b>bold</b><!-- <script>"
+    markup = stepper(replace(story, title=title), show(draw(Molecule.example("water")), alt=title))._repr_html_()
+    assert data_of(markup)["title"] == title
+    assert "<b>" not in markup
+    assert markup.count("</script>") == 2
 
 
 def test_the_output_holds_the_story_and_needs_nothing_else(story):

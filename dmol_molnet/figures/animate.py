@@ -121,18 +121,24 @@ class Scene:
         """What stays for many steps comes first: a film then draws only what is new."""
         yield "title", k, view.title
         yield from (("node", k, v, *face) for v, face in view.faces.items())
-        yield from (("row", k, row) for row in view.rows.values())
+        yield from (part for v, row in view.rows.items() for part in (("leader", k, v), ("row", k, row)))
         yield from (("arrow", k, *edge) for edge in view.arrows)
         yield from (("ring", k, v) for v in view.focus)
 
     def _background(self, panel: Panel, at: _Place) -> None:
-        """What no step changes: leaders, bonds, circles and their letters."""
-        for lines, shade, width in ((panel.leaders, GRAY, 0.8), (panel.lines, self.ink, 1.6)):
-            segments = np.array(lines).reshape(-1, 2, 2)
-            stroke = LineCollection(at(segments), colors=shade, linewidths=width, capstyle="round", zorder=1)
-            self.ax.add_collection(stroke, autolim=False)
+        """What no step changes: bonds, circles and their letters."""
+        self._strokes(at, panel.lines, self.ink, 1.6, 1)
         for node in panel.nodes:
             self._circle(at, node, node.text, node.fill, 2)
+
+    def _strokes(self, at: _Place, lines: Sequence, shade: str, width: float, zorder: float) -> Artist:
+        segments = at(np.array(lines).reshape(-1, 2, 2))
+        strokes = LineCollection(segments, colors=shade, linewidths=width, capstyle="round", zorder=zorder)
+        return self.ax.add_collection(strokes, autolim=False)
+
+    def _leader(self, k: int, v: int) -> list[Artist]:
+        lines = [line for u, *line in self.story.panels[k].leaders if u == v]
+        return [self._strokes(self._at[k], lines, GRAY, 0.8, 4.5)] if lines else []
 
     def _circle(self, at: _Place, node, text: str, fill: str, zorder: float) -> list[Artist]:
         circle = Circle(at((node.x, node.y)), node.radius * at.scale, fc=fill, ec=ON_COLOR, lw=1.0, zorder=zorder)
@@ -167,9 +173,8 @@ class Scene:
             place = at((row.x - 0.1, row.y))
             artists.append(self._text(place, row.name, 0.2 * at.scale, self.ink, ha="right", zorder=6))
         if row.rule:
-            ends = np.array([[(self.story.ledger[0], top + 0.04), (row.x + width * len(row.texts), top + 0.04)]])
-            line = LineCollection(at(ends), colors=self.ink, linewidths=0.8, zorder=6)
-            artists.append(self.ax.add_collection(line, autolim=False))
+            ends = (self.story.ledger[0], top + 0.04), (row.x + width * len(row.texts), top + 0.04)
+            artists.append(self._strokes(at, ends, self.ink, 0.8, 6))
         return artists
 
     def _title(self, k: int | str, text: str) -> list[Artist]:

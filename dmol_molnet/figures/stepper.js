@@ -49,7 +49,8 @@
       letters(parent, x + (k + 0.5) * width, y, text, story.digits, DARK);
     });
     if (name) letters(parent, x - 0.1, y, name, 0.2, INK, "end");
-    if (rule) strokes(parent, [[left, y + height / 2 + 0.04, x + width * texts.length, y + height / 2 + 0.04]], INK, 0.015);
+    const above = y + height / 2 + 0.04;
+    if (rule) strokes(parent, [[left, above, x + width * texts.length, above]], INK, 0.015);
   };
 
   const begin = (root) => {
@@ -81,11 +82,10 @@
       frame.style.flexBasis = `max(19rem, ${basis.toFixed()}px)`;
       const title = html("p", {}, frame);
       const picture = drawing(fitted(panel), frame, { role: "img" });
-      const leaders = panel.leaders.map((line) => {
+      const leaders = panel.leaders.map(([v, ...line]) => {
         const there = svg("g", {}, picture);
         strokes(there, [line], QUIET, 0.015);
-        const starts = ([x, y, r]) => Math.abs(Math.hypot(line[0] - x, line[1] - y) - r) < 0.01;
-        return [there, panel.nodes.findIndex(starts)];
+        return [there, v];
       });
       strokes(picture, panel.lines, INK, 0.03);
       for (const [x, y, r, text, size, fill] of panel.nodes) circle(picture, [x, y, r], text, size, fill);
@@ -121,7 +121,7 @@
         const view = step.views[k];
         title.textContent = view.title;
         picture.setAttribute("aria-label", `${name}: ${view.title}`);
-        for (const [there, v] of leaders) there.style.display = v < 0 || v in view.rows ? "" : "none";
+        for (const [there, v] of leaders) there.style.display = v in view.rows ? "" : "none";
         changing.replaceChildren();
         for (const [v, [text, fill]] of Object.entries(view.faces)) {
           const node = panel.nodes[v];
@@ -193,7 +193,8 @@
     new IntersectionObserver((seen) => seen.at(-1).isIntersecting || (timer && pause())).observe(root);
 
     live.addEventListener("keydown", (event) => {
-      if (event.target === range || event.altKey || event.ctrlKey || event.metaKey) return; // the range has its own keys
+      // The range has its own keys.
+      if (event.target === range || event.altKey || event.ctrlKey || event.metaKey) return;
       const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last }[event.key];
       if (to === undefined) return;
       event.preventDefault();

@@ -123,7 +123,7 @@ class Panel:
         name: what it shows.
         nodes, edges: circles; (u, v, order).
         lines: the strokes of the edges, each (x, y, x, y).
-        leaders: the lines from nodes to rows that do not touch them.
+        leaders: the lines from nodes to rows that do not touch them, each (node, x, y, x, y).
         box: left, bottom, right, top.
     """
 
@@ -131,7 +131,7 @@ class Panel:
     nodes: tuple[Node, ...]
     edges: tuple[tuple[int, int, float], ...]
     lines: tuple[tuple[float, float, float, float], ...]
-    leaders: tuple[tuple[float, float, float, float], ...]
+    leaders: tuple[tuple[int, float, float, float, float], ...]
     box: tuple[float, float, float, float]
 
     def arrow(self, sender: int, receiver: int) -> list[tuple[float, float]]:
@@ -202,7 +202,7 @@ class Story:
                 "nodes": [[*_round((n.x, n.y, n.radius)), n.text, *_round((n.size,)), n.fill] for n in panel.nodes],
                 "edges": panel.edges,
                 "lines": _round(panel.lines),
-                "leaders": _round(panel.leaders),
+                "leaders": [[v, *_round(line)] for v, *line in panel.leaders],
                 "box": _round(panel.box),
             }
             for panel in self.panels
@@ -530,7 +530,7 @@ def _panel(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tupl
         wide = width * tables.CELL[0]
         middles = tables.places(points, radii, strokes, wide)
         found = [tables.leader(p, r, m, wide) for p, r, m in zip(points, radii, middles, strict=True)]
-        leaders = [line.ravel() for line in found if line is not None]
+        leaders = [(v, *line.ravel().tolist()) for v, line in enumerate(found) if line is not None]
         half = np.array([wide, tables.CELL[1]]) / 2 + 0.04
         corners += [middles - half, middles + half]
     everything = np.concatenate(corners) if len(points) else np.array([[0.0, 0], [1, 1]])
@@ -542,7 +542,7 @@ def _panel(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tupl
         ),
         tuple((number[u], number[v], order) for (u, v), order in zip(edges, orders, strict=True)),
         tuple(tuple(line) for line in strokes.reshape(-1, 4).tolist()),
-        tuple(tuple(line.tolist()) for line in leaders),
+        tuple(leaders),
         (*everything.min(0).tolist(), *everything.max(0).tolist()),
     ), middles
 
