@@ -233,8 +233,13 @@ WRONG = {
 """Wrong answers by exercise, each with the misconception that must be recognised."""
 
 RIGHT = {
-    "refine-by-hand": [{0: "a", 1: "b", 2: "c", 3: "d", 4: "d"}, [3, 1, 2, 0, 0], [(3, 4), [2], {1}, {0}]],
-    "longest-wait": [lambda n: wl.refine(nx.path_graph(n)).rounds],
+    "refine-by-hand": [
+        {0: "a", 1: "b", 2: "c", 3: "d", 4: "d"},
+        [3, 1, 2, 0, 0],
+        [(3, 4), [2], {1}, {0}],
+        iter("abcdd"),
+    ],
+    "longest-wait": [lambda n: wl.refine(nx.path_graph(n)).rounds, lambda n: tf.constant((n - 1) // 2)],
     "mean-forgets": [(("O=CN", 1), ("NC(N)(O)O", 1)) and (("CSF", 1), ("CS(F)(F)C", 1))],
     "build-a-twin": [((3, 2), (8, 7)), ((0, 1), (5, 6))],
     "safe-name": [

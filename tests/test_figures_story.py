@@ -171,6 +171,7 @@ def test_json_holds_every_number_and_cannot_leave_its_script():
         (lambda m, t: messages(Molecule.from_smiles("C" * 90, hydrogens=False), t), "take a part"),
         (lambda m, t: messages(m, [t[0]._replace(outputs=t[0].outputs * np.nan)]), "not finite"),
         (lambda m, t: refinement(nx.path_graph(200)), "200 nodes"),
+        (lambda m, t: refinement(nx.Graph()), "without nodes"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_in_one_sentence(change, message):

@@ -216,6 +216,18 @@ def array(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     return result
 
 
+def number(value: object, what: str) -> float:
+    """The reader's value as one number, which may come as an array or tensor without axes.
+
+    Raises:
+        Wrong: it is not.
+    """
+    found = np.asarray(value)
+    if found.ndim or found.dtype.kind not in "iuf":
+        raise mistyped(what, value)
+    return float(found)
+
+
 def mistyped(wanted: str, value: object) -> Wrong:
     """An answer of a wrong type."""
     return Wrong("type", because=f"the answer should be {wanted}; yours is {quoted(value)}.")

@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 
 from dmol_molnet import wl
-from dmol_molnet.exercises.engine import Wrong, ask, mistyped
+from dmol_molnet.exercises.engine import Wrong, ask, mistyped, number
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 # ------------------------------------------------------------------------------------------------ refine by hand
@@ -21,6 +21,7 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 def _partition(answer: object, n: int) -> set[frozenset[int]]:
     """Groups of nodes 0 … n-1 from a list of groups, a list of colours, or colours by node."""
     try:
+        answer = answer if isinstance(answer, Mapping) else list(answer)
         if isinstance(answer, Mapping):
             pairs = [(int(v), color) for v, color in answer.items()]
         elif all(isinstance(item, int | np.integer | str) for item in answer):
@@ -62,10 +63,7 @@ def longest_wait(answer: object) -> None:
     sizes = range(2, 31)
     found = []
     for n in sizes:
-        value = ask(answer, n)
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise mistyped("a function that returns a number", value)
-        found.append(float(value))
+        found.append(number(ask(answer, n), "a function that returns a number"))
     right = [wl.refine(nx.path_graph(n)).rounds for n in sizes]
     if found == right:
         return

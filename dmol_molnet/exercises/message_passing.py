@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped
+from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
 from dmol_molnet.molecules import Molecule, quoted
 
 # ------------------------------------------------------------------------------------------------ write a layer
@@ -129,10 +129,7 @@ def first_heard(answer: object) -> None:
     cases = [(graph, a, b) for graph in (chain, ring, tailed) for a in graph for b in graph]
     found = []
     for graph, a, b in cases:
-        value = ask(answer, graph, a, b)
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise mistyped("a function that returns a number of layers", value)
-        found.append(float(value))
+        found.append(number(ask(answer, graph, a, b), "a function that returns a number of layers"))
     right = [nx.shortest_path_length(*case) for case in cases]
     if found != right:
         for name, wrong in {

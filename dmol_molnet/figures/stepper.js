@@ -6,7 +6,7 @@
   const DARK = "#14171a"; // letters on fills
   const QUIET = "#7d858e";
   const STRESS = "#c2185b";
-  const LEGIBLE = 8.5; // px, the size of numbers
+  const LEGIBLE = 8; // px, the size of numbers
 
   const svg = (tag, attributes, parent, text) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", tag);

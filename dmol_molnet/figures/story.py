@@ -256,7 +256,7 @@ def messages(
     check_size(molecule)
     layers = [_Layer(trace) for trace in traces]
     _check_layers(molecule, layers)
-    chosen = _followed(molecule) if follow is None else [*follow]
+    chosen = _followed(molecule) if follow is None else [*dict.fromkeys(follow)]
     for v in chosen:
         if not isinstance(v, int | np.integer) or not 0 <= v < len(molecule):
             raise InputError(f"{molecule} has no atom {quoted(v)} to follow; its atoms are 0 to {len(molecule) - 1}")
@@ -335,10 +335,10 @@ def messages(
             outputs = replace(outputs, rows=dict(done))
             if v == focus:
                 telling.append((t, len(news)))
-            through = "" if layer.activation == "linear" else f"put through {layer.activation}, "
+            through = "" if layer.activation == "linear" else f", put through {layer.activation},"
             step(
                 f"output of {names[v]}",
-                f"{names[v]} itself adds {_vector(layer.own[v])}; the total, {through}is its output: "
+                f"{names[v]} itself adds {_vector(layer.own[v])}; the total{through} is its output: "
                 f"{_vector(layer.outputs[v])}.",
                 ring,
                 outputs,
@@ -390,10 +390,12 @@ def refinement(
         title: None makes one.
 
     Raises:
-        InputError: as `wl.compare`; more nodes than can be drawn.
+        InputError: as `wl.compare`; no nodes, or more than can be drawn.
     """
     graphs = (g,) if h is None else (g, h)
     for graph in graphs:
+        if len(graph) == 0:
+            raise InputError("a graph without nodes cannot be drawn")
         if len(graph) > MAX_NODES:
             raise InputError(f"{len(graph)} nodes cannot be drawn legibly; up to {MAX_NODES} can")
     if h is None:
