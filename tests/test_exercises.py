@@ -121,6 +121,7 @@ WRONG = {
         ("end to end, nodes", lambda n: n),
         ("even and odd", lambda n: n // 2),
         ("half a round", lambda n: n / 2 - 1),
+        ("half a round", lambda n: n // 2 - 1),
         ("another number", lambda n: 3),
         ("type", lambda n: "three"),
     ],

@@ -69,13 +69,14 @@ def longest_wait(answer: object) -> None:
         return
     n, value = next((n, v) for n, v, r in zip(sizes, found, right, strict=True) if v != r)
     example = f"Try a path of {n} nodes by hand; you say {value:g}."
-    for name, f in {
-        "counts the last look": lambda n: (n - 1) // 2 + 1,
-        "end to end": lambda n: n - 1,
-        "end to end, nodes": lambda n: n,
-        "even and odd": lambda n: n // 2,
-        "half a round": lambda n: n / 2 - 1,
-    }.items():
+    for name, f in [
+        ("counts the last look", lambda n: (n - 1) // 2 + 1),
+        ("end to end", lambda n: n - 1),
+        ("end to end, nodes", lambda n: n),
+        ("even and odd", lambda n: n // 2),
+        ("half a round", lambda n: n / 2 - 1),
+        ("half a round", lambda n: n // 2 - 1),
+    ]:
         if found == [f(n) for n in sizes]:
             raise Wrong(name, example)
     raise Wrong("another number", example)
