@@ -1,5 +1,6 @@
 """Exercises: the reference passes, the starter counts as not attempted, each wrong answer gets its own diagnosis."""
 
+import importlib
 import itertools
 import re
 
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT
 
-from dmol_molnet import InputError, Molecule, exercises, wl
+from dmol_molnet import InputError, Molecule, exercises
 from dmol_molnet.exercises.engine import STATES
 from dmol_molnet.nn.message_passing import MessagePassing, directed_edges, one_hot
 
@@ -24,240 +25,13 @@ def defined(code):
     return names["answer"]
 
 
-def joined(separator, own=True, order=True):
-    return lambda o, n: separator.join([*([o] if own else []), *(sorted(n) if order else n)])
+def answers(table):
+    """WRONG or RIGHT of all chapters: `tests/answers/` has one file for each."""
+    chapters = (importlib.import_module(f"answers.{chapter}") for chapter in exercises.CHAPTERS)
+    return {name: tried for chapter in chapters for name, tried in getattr(chapter, table).items()}
 
 
-def sums(m, i, n):
-    out = np.zeros((n, m.shape[1]))
-    for e, receiver in enumerate(i):
-        out[receiver] += m[e]
-    return out
-
-
-def layer(change):
-    """A layer with one fault: each entry replaces one part of the right one."""
-    parts = {
-        "i": "i",
-        "j": "j",
-        "own": "h @ U",
-        "b": "b",
-        "m": "h[j] @ W",
-        "sum": "sums(m, i, len(h))",
-        "act": "np.tanh",
-    }
-    parts |= change
-    code = (
-        "def f(h, i, j, W, U, b):\n    i, j = {i}, {j}\n    m = {m}\n    a = {sum}\n    return {act}({own} + a + {b})"
-    )
-    names = {"np": np, "sums": sums}
-    exec(code.format(**parts), names)
-    return names["f"]
-
-
-def in_place(h, i, j, W, U, b):
-    for v in range(len(h)):
-        h[v] = np.tanh(h[v] @ U + sum((h[s] @ W for r, s in zip(i, j, strict=True) if r == v), 0 * b) + b)
-    return h
-
-
-def buffered(h, i, j, W, U, b):
-    a = np.zeros((len(h), W.shape[1]))
-    a[i] += h[j] @ W
-    return np.tanh(h @ U + a + b)
-
-
-def distance(change):
-    return lambda graph, a, b: change(nx.shortest_path_length(graph, a, b)) if nx.has_path(graph, a, b) else None
-
-
-def batch(starts, both=True, shift=0):
-    def f(sizes, bonds):
-        i, j = [], []
-        for s, pairs in zip(starts(sizes, bonds), bonds, strict=True):
-            for u, v in pairs:
-                i += [u + s + shift] + ([v + s + shift] if both else [])
-                j += [v + s + shift] + ([u + s + shift] if both else [])
-        return i, j
-
-    return f
-
-
-def running(values):
-    return [0, *itertools.accumulate(values)][: len(values)]
-
-
-def pooled(divide):
-    def f(h, of, n):
-        total = np.zeros((n, h.shape[1]))
-        np.add.at(total, of, h)
-        return divide(total, np.bincount(of, minlength=n)[:, None], h, n)
-
-    return f
-
-
-def first_atoms(h, of, n):
-    return np.array([h[list(of).index(k)] for k in range(n)])
-
-
-H, C, O = np.eye(3)[:, :, None]
-NOTHING = np.zeros((3, 1))
-
-WRONG = {
-    "refine-by-hand": [
-        ("labels only", [range(5)]),
-        ("stopped early", [[0, 3, 4], [1], [2]]),
-        ("stopped early", "abcaa"),
-        ("ends and middle", [0, 1, 1, 0, 0]),
-        ("atoms have names", {v: v for v in range(5)}),
-        ("split for no reason", [{0, 3}, {1}, {2}, {4}]),
-        ("merged too much", [{0, 1}, {2}, {3, 4}]),
-        ("not every atom once", [{0}, {1}, {2}, {3}]),
-        ("type", 7),
-    ],
-    "longest-wait": [
-        ("counts the last look", lambda n: (n - 1) // 2 + 1),
-        ("end to end", lambda n: n - 1),
-        ("end to end, nodes", lambda n: n),
-        ("even and odd", lambda n: n // 2),
-        ("half a round", lambda n: n / 2 - 1),
-        ("half a round", lambda n: n // 2 - 1),
-        ("another number", lambda n: 3),
-        ("type", lambda n: "three"),
-    ],
-    "mean-forgets": [
-        ("other elements", (("NCO", 1), ("NCO", 2))),
-        ("no neighbours", (("C", 0), ("CO", 0))),
-        ("same neighbours", (("NCO", 1), ("OCN", 1))),
-        ("other proportions", (("NCO", 1), ("NC(N)O", 1))),
-        ("all alike", (("CC", 0), ("CCC", 1))),
-        ("no molecule", (("C(", 0), ("CCC", 1))),
-        ("no atom", (("CC", 7), ("CCC", 1))),
-        ("type", 5),
-    ],
-    "build-a-twin": [
-        ("no bond", ((0, 5), (1, 2))),
-        ("shared atom", ((0, 1), (1, 2))),
-        ("other colours", ((0, 1), (3, 8))),
-        ("turned around", ((0, 9), (4, 5))),
-        ("the same again", ((0, 1), (6, 5))),
-        ("type", "0-1 and 5-6"),
-    ],
-    "safe-name": [
-        ("order", joined("|", order=False)),
-        ("own label", lambda o, n: repr(sorted(n))),
-        ("own among the others", lambda o, n: repr(sorted([o, *n]))),
-        ("a set", lambda o, n: repr((o, sorted(set(n))))),
-        ("no neighbours", lambda o, n: f"{o};{','.join(sorted(n))}"),
-        ("run together", lambda o, n: o + "".join(sorted(n)) + str(len(n))),
-        ("run together", lambda o, n: repr((o, len(n), "".join(sorted(n))))),
-        ("lengths and labels", lambda o, n: "".join(f"{len(x)}{x}" for x in [o, *sorted(n)])),
-        ("a separator", lambda o, n: f"{len(n)}" + joined("|")(o, n)),
-        ("a number", lambda o, n: hash((o, *sorted(n)))),
-        ("type", lambda o, n: [o, *sorted(n)]),
-    ],
-    "which-2wl": [("folklore", "folklore"), ("both", "Both"), ("neither", "neither "), ("type", "2-WL"), ("type", 2)],
-    "write-a-layer": [
-        ("sender and receiver", layer({"i": "j", "j": "i"})),
-        ("last message only", buffered),
-        ("a mean", layer({"sum": "sums(m, i, len(h)) / np.maximum(np.bincount(i, minlength=len(h)), 1)[:, None]"})),
-        ("not at once", in_place),
-        ("hears itself", layer({"own": "h @ U + h @ W"})),
-        ("forgets itself", layer({"own": "0"})),
-        ("no activation", layer({"act": ""})),
-        ("no bias", layer({"b": "0"})),
-        ("bias in messages", layer({"m": "h[j] @ W + b", "b": "0"})),
-        ("matrices exchanged", layer({"m": "h[j] @ U", "own": "h @ W"})),
-        ("other numbers", layer({"act": "np.sin"})),
-        ("shape", lambda h, i, j, W, U, b: h[:2]),
-        ("not finite", lambda h, i, j, W, U, b: h * np.nan),
-        ("nothing returned", lambda h, i, j, W, U, b: None),
-        ("type", lambda h, i, j, W, U, b: "h"),
-    ],
-    "count-hydrogens": [
-        ("itself too", (H, H, [0])),
-        ("all neighbours", (H + C + O, NOTHING, [0])),
-        ("carbons", (C, NOTHING, [0])),
-        ("oxygens", (O, NOTHING, [0])),
-        ("is one", (NOTHING, H, [0])),
-        ("one too many", (H, NOTHING, [1])),
-        ("another number", (2 * H, NOTHING, [0])),
-        ("shape", (np.eye(3), NOTHING, [0])),
-        ("type", 1),
-    ],
-    "first-heard": [
-        ("atoms, not bonds", distance(lambda d: d + 1)),
-        ("half way", distance(lambda d: (d + 1) // 2)),
-        ("between", distance(lambda d: max(d - 1, 0))),
-        ("itself", distance(lambda d: max(d, 1))),
-        ("the whole molecule", lambda graph, a, b: nx.eccentricity(graph, a)),
-        ("the numbers of atoms", lambda graph, a, b: abs(a - b)),
-        ("another number", lambda graph, a, b: 2),
-        ("never", lambda graph, a, b: nx.shortest_path_length(graph, a, b) if nx.has_path(graph, a, b) else -1),
-    ],
-    "one-batch": [
-        ("all from 0", batch(lambda sizes, bonds: [0] * len(sizes))),
-        ("all from 0", batch(lambda sizes, bonds: [0] * len(sizes), both=False)),
-        ("numbered by bonds", batch(lambda sizes, bonds: running([len(b) for b in bonds]))),
-        ("only the one before", batch(lambda sizes, bonds: [0, *sizes[:-1]])),
-        ("own size", batch(lambda sizes, bonds: itertools.accumulate(sizes))),
-        ("from 1", batch(lambda sizes, bonds: running(sizes), shift=1)),
-        ("one direction", batch(lambda sizes, bonds: running(sizes), both=False)),
-        ("two lengths", lambda sizes, bonds: ([0, 1], [1])),
-        ("other pairs", lambda sizes, bonds: ([0], [1, 0][:1])),
-        ("type", lambda sizes, bonds: 3),
-    ],
-    "intensive-pooling": [
-        ("a sum", pooled(lambda total, count, h, n: total)),
-        ("over the batch", pooled(lambda total, count, h, n: total / len(h))),
-        ("by molecules", pooled(lambda total, count, h, n: total / n)),
-        ("by the largest", pooled(lambda total, count, h, n: total / count.max())),
-        ("one for all", pooled(lambda total, count, h, n: 0 * total + h.mean(axis=0))),
-        ("root", pooled(lambda total, count, h, n: total / count**0.5)),
-        ("order", first_atoms),
-        ("grows", pooled(lambda total, count, h, n: total / count**0.9)),
-        ("company", pooled(lambda total, count, h, n: total / count + h.max(axis=0) - h.min(axis=0))),
-        ("no average", pooled(lambda total, count, h, n: (total / count) ** 2)),
-        ("shape", lambda h, of, n: h),
-    ],
-    "follows-or-not": [
-        ("C", "ABCF"),
-        ("D", {"A", "B", "D", "F"}),
-        ("E", "abef"),
-        ("not A", "BF"),
-        ("not B", "AF"),
-        ("not F", ["A", "B"]),
-        ("type", "ABX"),
-        ("type", 4),
-    ],
-}
-"""Wrong answers by exercise, each with the misconception that must be recognised."""
-
-RIGHT = {
-    "refine-by-hand": [
-        {0: "a", 1: "b", 2: "c", 3: "d", 4: "d"},
-        [3, 1, 2, 0, 0],
-        [(3, 4), [2], {1}, {0}],
-        iter("abcdd"),
-    ],
-    "longest-wait": [lambda n: wl.refine(nx.path_graph(n)).rounds, lambda n: tf.constant((n - 1) // 2)],
-    "mean-forgets": [(("O=CN", 1), ("NC(N)(O)O", 1)) and (("CSF", 1), ("CS(F)(F)C", 1))],
-    "build-a-twin": [((3, 2), (8, 7)), ((0, 1), (5, 6))],
-    "safe-name": [
-        lambda o, n: repr((o, sorted(n))),
-        lambda o, n: f"{o.encode().hex()} {[x.encode() for x in sorted(n)]}",
-    ],
-    "write-a-layer": [
-        lambda h, i, j, W, U, b: tf.tanh(h @ U + tf.math.unsorted_segment_sum(tf.gather(h, j) @ W, i, len(h)) + b),
-        lambda h, i, j, W, U, b: np.tanh(
-            h @ U + np.array([[(i == v) & (j == u) for u in range(5)] for v in range(5)]).sum(-1) @ h @ W + b
-        ),
-    ],
-    "first-heard": [distance(lambda d: d)],
-    "intensive-pooling": [lambda h, of, n: np.array([h[of == k].max(axis=0) for k in range(n)])],
-    "follows-or-not": [("F", "a", "B")],
-}
-"""Other right answers than the reference."""
+WRONG, RIGHT = answers("WRONG"), answers("RIGHT")
 
 
 @each_exercise
@@ -384,8 +158,8 @@ def test_hints_come_one_after_the_other():
         (lambda: exercises.hint("longest-wait", 4), "hints 1 to 3"),
         (lambda: exercises.solution("nonsense-without-end"), "there are refine-by-hand, "),
         (lambda: exercises.check_file("one-batch", "missing.py"), "exercises start one-batch"),
-        (lambda: exercises.catalog("nowhere"), "there are graphs, message_passing"),
-        (lambda: exercises.questions("nowhere"), "there are graphs, message_passing"),
+        (lambda: exercises.catalog("nowhere"), f"there are {', '.join(exercises.CHAPTERS)}"),
+        (lambda: exercises.questions("nowhere"), f"there are {', '.join(exercises.CHAPTERS)}"),
     ],
 )
 def test_bad_names_are_told_in_one_sentence(call, message):
