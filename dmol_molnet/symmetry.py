@@ -7,7 +7,9 @@ A function f of a molecule is *equivariant* under a transformation g of molecule
 where D(g) says how outputs transform; it is *invariant* if D(g) = 1.  Vectors are Cartesian, (x, y, z) on the last
 axis.  With a rotation or reflection R,
 
-    scalar  1        pseudoscalar  det R        vector  R        pseudovector  det R · R.
+    scalar  1        pseudoscalar  det R        vector  R        pseudovector  det R · R,
+
+and a tensor of rank 2, [3, 3] on the last two axes, becomes R T Rᵀ, a pseudotensor det R · R T Rᵀ.
 
 An output with one entry an atom (first axis) also follows a permutation of the atoms.
 """
@@ -21,7 +23,7 @@ import numpy as np
 
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
-KINDS = ("scalar", "pseudoscalar", "vector", "pseudovector")
+KINDS = ("scalar", "pseudoscalar", "vector", "pseudovector", "tensor", "pseudotensor")
 """How an output may transform under rotations and reflections."""
 
 TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
@@ -144,7 +146,7 @@ def check(
     Args:
         f: takes a `Molecule` and returns a number, an array or a tensor.
         molecule: one without symmetry tells most.  Without positions, only permutations are tried.
-        output: "scalar", "pseudoscalar", "vector" or "pseudovector".
+        output: one of `KINDS`: "scalar", "vector", "tensor", each also with "pseudo" before it.
         per_atom: whether the first axis of the output counts atoms.
         tolerance: relative; None takes that of the output's type (`TOLERANCE`).
         trials: how many of each transformation.
@@ -171,6 +173,14 @@ def check(
     def alike(a: np.ndarray, b: np.ndarray) -> bool:
         return float(np.abs(a - b).max(initial=0)) <= tolerance * scale
 
+    def turns() -> bool:
+        """Whether f follows rotations, so that mirrors alone are the trouble; four are tried."""
+        for turn in range(4):
+            R = random_rotation(turn)
+            if not alike(_evaluate(f, moved(molecule, matrix=R), output, per_atom), _transform(before, R, output)):
+                return False
+        return True
+
     for _ in range(trials):
         order = rng.permutation(len(molecule))
         if len(order) > 1 and (order == np.arange(len(order))).all():
@@ -196,9 +206,12 @@ def check(
                 if alike(after, -expected):
                     other = KINDS[KINDS.index(output) ^ 1]
                     return f"the sign is wrong: when {name}, it behaves as a {other}, not as a {output}"
-                if "vector" in output and alike(after, before):
+                if name == "mirrored" and turns():
+                    part = "a triple product" if "scalar" in output else "a cross product or the like"
+                    return f"it follows rotations, but not this mirror: is {part} mixed in?"
+                if "scalar" not in output and alike(after, before):
                     return "the output did not turn with the molecule: it behaves as scalars"
-                if "vector" in output and alike(after, _transform(before, R.T, output)):
+                if "scalar" not in output and alike(after, _transform(before, R.T, output)):
                     return "it turned by the inverse rotation: rows and columns are exchanged"
                 if "scalar" in output:
                     return "the output depends on the orientation: use lengths and inner products of differences"
@@ -268,12 +281,16 @@ def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, 
         raise InputError(f"an output by atom has {len(molecule)} rows here, not the shape {list(value.shape)}")
     if "vector" in output and value.shape[-1:] != (3,):
         raise InputError(f"a {output} has 3 components on its last axis; the shape is {list(value.shape)}")
+    if "tensor" in output and value.shape[-2:] != (3, 3):
+        raise InputError(f"a {output} is [3, 3] on its last two axes; the shape is {list(value.shape)}")
     return value
 
 
 def _transform(value: np.ndarray, R: np.ndarray, output: str) -> np.ndarray:
     """D(R) of the output, by the table at the top."""
     sign = round(float(np.linalg.det(R))) if output.startswith("pseudo") else 1
+    if "tensor" in output:
+        return sign * (R @ value @ R.T)
     return sign * (value @ R.T if "vector" in output else value)
 
 

@@ -59,6 +59,13 @@ def torque(molecule):
     return np.cross(molecule.numbers @ x, (molecule.numbers**2) @ x)
 
 
+def quadrupole(molecule):
+    """A tensor, symmetric and traceless."""
+    x = molecule.positions - molecule.positions.mean(axis=0)
+    T = np.einsum("a,ai,aj->ij", molecule.numbers, x, x)
+    return T - np.trace(T) / 3 * np.eye(3)
+
+
 RIGHT = {
     "energy": (energy, "scalar", False),
     "charges": (lambda m: m.numbers, "scalar", True),
@@ -66,6 +73,10 @@ RIGHT = {
     "dipole": (dipole, "vector", False),
     "triple product": (triple_product, "pseudoscalar", False),
     "torque": (torque, "pseudovector", False),
+    "quadrupole": (quadrupole, "tensor", False),
+    "antisymmetric tensor": (lambda m: np.cross(np.eye(3), torque(m)), "tensor", False),  # a pseudovector in disguise
+    "tensors by atom": (lambda m: forces(m)[:, :, None] * forces(m)[:, None], "tensor", True),
+    "pseudotensor": (lambda m: triple_product(m) * quadrupole(m), "pseudotensor", False),
     "several vectors": (lambda m: np.stack([forces(m), 2 * forces(m)], axis=1), "vector", True),
     "several scalars": (lambda m: np.array([energy(m), 2.0]), "scalar", False),
     "float32": (lambda m: np.float32(energy(m)), "scalar", False),
@@ -82,7 +93,10 @@ def test_what_is_right_passes(name):
 def test_what_is_right_of_one_kind_fails_as_every_other(name):
     f, output, per_atom = RIGHT[name]
     for other in KINDS:
-        if other == output or ("vector" in other and np.shape(f(ALANINE))[-1:] != (3,)):
+        shape = np.shape(f(ALANINE))
+        if other == output or ("vector" in other and shape[-1:] != (3,)):
+            continue
+        if "tensor" in other and shape[-2:] != (3, 3):
             continue
         with pytest.raises(NotEquivariantError):
             assert_equivariant(f, ALANINE, other, per_atom)
@@ -106,6 +120,12 @@ BROKEN = {
     "scalar": (energy, "pseudoscalar", False, "behaves as a scalar, not as a pseudoscalar"),
     "pseudovector": (torque, "vector", False, "behaves as a pseudovector, not as a vector"),
     "vector": (dipole, "pseudovector", False, "behaves as a vector, not as a pseudovector"),
+    "tensor": (quadrupole, "pseudotensor", False, "behaves as a tensor, not as a pseudotensor"),
+    "still tensor": (lambda m: energy(m) * np.diag([1.0, 2.0, 3.0]), "tensor", False, "did not turn with the molecule"),
+    "half a tensor": (lambda m: quadrupole(m) * np.tri(3), "tensor", False, "do not turn together"),
+    "mixed scalars": (lambda m: energy(m) + 1e-3 * triple_product(m), "scalar", False, "a triple product mixed in"),
+    "mixed vectors": (lambda m: dipole(m) + 0.1 * torque(m), "vector", False, "a cross product or the like mixed in"),
+    "orientation and mirror": (lambda m: np.abs(dipole(m)[0]) + triple_product(m), "scalar", False, "the orientation"),
 }
 
 
@@ -229,7 +249,8 @@ def test_a_mirror_exchanges_handedness_and_a_rotation_does_not():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: list(check(energy, WATER, output="tensor")), "not 'tensor'"),
+        (lambda: list(check(energy, WATER, output="spinor")), "not 'spinor'"),
+        (lambda: list(check(forces, ALANINE, output="tensor")), "last two axes"),
         (lambda: list(check(energy, WATER, output="vector")), "3 components on its last axis"),
         (lambda: list(check(energy, WATER, per_atom=True)), "an output by atom has 3 rows"),
         (lambda: list(check(lambda m: "warm", WATER)), "must be numbers"),
