@@ -1,0 +1,172 @@
+"""SchNet: atoms whose features are summed over neighbours, weighted by filters that only know distances.
+
+    w_ij = f(r_ij) · [ssp(g(r_ij) W1 + b1) W2 + b2]          the filter: Gaussians g, two dense layers, cosine cutoff f
+    v_i  = sum_j (h_j W_in) * w_ij / n                       the convolution; n, a constant, is 1 in the paper
+    h'_i = h_i + ssp(v_i W3 + b3) W4 + b4
+    E    = sum_i ssp(h_i W5 + b5) W6                         after the last layer
+
+with h = a vector for each element at first, and ssp(x) = ln(e^x / 2 + 1/2).
+
+Departures from the paper: the cosine cutoff, which the paper's filters lack; the constant n.  Atomic energies have no
+constant of their own: `Potential` adds one for each element.
+
+Source: Schütt et al. (2018), `schutt2018schnet`.
+
+Shapes: G molecules, A atoms, P pairs, K features (channels), B Gaussians.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dmol_molnet.molecules import SYMBOLS, InputError, quoted
+from dmol_molnet.nn.graph import MolecularGraph, lengths, molecule_sum, neighbor_sum, pair_vectors
+from dmol_molnet.nn.radial import cosine_cutoff, gaussian_basis
+
+
+@keras.saving.register_keras_serializable(package="dmol_molnet")
+class SchNet(keras.Model):
+    """Energies from distances: invariant under rotation, reflection, translation and permutation by construction.
+
+    Args:
+        channels: K, features of an atom.
+        layers: how many interactions.
+        radial: B, how many Gaussians.
+        cutoff: Å; atoms farther apart do not see each other.
+        neighbors: n, what sums over neighbours are divided by; their average number is a good choice.
+        seed: of the initial weights; None takes the global generator's.
+
+    Raises:
+        InputError: a size that is no whole number above 0, or a cutoff or number of neighbours that is not positive.
+    """
+
+    def __init__(
+        self,
+        channels: int = 128,
+        layers: int = 3,
+        radial: int = 20,
+        cutoff: float = 5.0,
+        neighbors: float = 1.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, least in (("channels", channels, 2), ("layers", layers, 1), ("radial", radial, 2)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
+        for name, value in (("cutoff", cutoff), ("neighbors", neighbors)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise InputError(f"{name} is a positive number, not {quoted(value)}")
+        self.arguments = {
+            "channels": channels, "layers": layers, "radial": radial, "cutoff": float(cutoff),
+            "neighbors": float(neighbors), "seed": seed,
+        }  # fmt: skip
+        self.cutoff = float(cutoff)
+        seeds = seeds_from(seed)
+        self.embedding = keras.layers.Embedding(
+            len(SYMBOLS), channels, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=next(seeds))
+        )
+        self.interactions = [Interaction(channels, radial, cutoff, neighbors, next(seeds)) for _ in range(layers)]
+        self.readout = [
+            dense(channels // 2, seeds, activation=shifted_softplus),
+            dense(1, seeds, use_bias=False),
+        ]
+        self.build()
+
+    def build(self, input_shape=None):
+        """Make all weights; their shapes follow from the arguments."""
+        channels = self.arguments["channels"]
+        self.embedding.build(None)
+        for layer in self.interactions:
+            layer.build(None)
+        self.readout[0].build((None, channels))
+        self.readout[1].build((None, channels // 2))
+        self.built = True
+
+    def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """The energy of each molecule [G]; with `positions` [A, 3] Å in place of the graph's."""
+        return molecule_sum(self.atomic_energies(graph, positions), graph)
+
+    def atomic_energies(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What each atom adds to the energy of its molecule [A]."""
+        y = self.features(graph, positions)["0e"]  # [A, K]
+        for layer in self.readout:
+            y = layer(y)  # [A, K/2], [A, 1]
+        return y[:, 0]  # [A]
+
+    def features(self, graph: MolecularGraph, positions: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """The atoms' features after the last layer, by irrep: scalars only, {"0e": [A, K]}."""
+        r = lengths(tf.cast(pair_vectors(graph, positions), self.compute_dtype))  # [P]
+        h = self.embedding(graph.numbers)  # [A, K]
+        for interaction in self.interactions:
+            h = interaction(h, r, graph)  # [A, K]
+        return {"0e": h}
+
+    def get_config(self):
+        """The arguments, for saving."""
+        return {**super().get_config(), **self.arguments}
+
+
+@keras.saving.register_keras_serializable(package="dmol_molnet")
+class Interaction(keras.layers.Layer):
+    """One layer: filters from distances, a convolution over neighbours, an update by atom.
+
+    Args: as for `SchNet`.
+    """
+
+    def __init__(self, channels: int, radial: int, cutoff: float, neighbors: float = 1.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.arguments = {
+            "channels": channels, "radial": radial, "cutoff": cutoff, "neighbors": neighbors, "seed": seed
+        }  # fmt: skip
+        self.radial, self.cutoff, self.neighbors = radial, cutoff, neighbors
+        seeds = seeds_from(seed)
+        self.filter = [dense(channels, seeds, activation=shifted_softplus), dense(channels, seeds)]
+        self.sender = dense(channels, seeds, use_bias=False)
+        self.update = [dense(channels, seeds, activation=shifted_softplus), dense(channels, seeds)]
+
+    def build(self, input_shape=None):
+        """Make all weights."""
+        channels = self.arguments["channels"]
+        self.filter[0].build((None, self.radial))
+        for layer in (self.filter[1], self.sender, *self.update):
+            layer.build((None, channels))
+        self.built = True
+
+    def call(self, h, r, graph):
+        """h [A, K], r [P] Å -> [A, K]."""
+        w = gaussian_basis(r, self.radial, self.cutoff)  # [P, B]
+        for layer in self.filter:
+            w = layer(w)  # [P, K]
+        w *= cosine_cutoff(r, self.cutoff)[:, None]  # [P, K]; after the biases, so that it really ends there
+        v = neighbor_sum(self.sender(h), w, graph) / self.neighbors  # [A, K]
+        for layer in self.update:
+            v = layer(v)  # [A, K]
+        return h + v
+
+    def get_config(self):
+        """The arguments, for saving."""
+        return {**super().get_config(), **self.arguments}
+
+
+@keras.saving.register_keras_serializable(package="dmol_molnet")
+def shifted_softplus(x):
+    """ln(e^x / 2 + 1/2): smooth everywhere, and 0 at 0."""
+    return tf.nn.softplus(x) - math.log(2)
+
+
+def dense(units: int, seeds, **kwargs) -> keras.layers.Dense:
+    """A dense layer whose first weights follow from the next seed."""
+    return keras.layers.Dense(units, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), **kwargs)
+
+
+def seeds_from(seed: int | None) -> Iterator[int | None]:
+    """Seeds for the parts of a network, without end; None stays None."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield None if seed is None else int(rng.integers(2**31))
