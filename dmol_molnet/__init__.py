@@ -1,18 +1,20 @@
 """Modern molecular neural networks, taught by code.
 
 Importing the package imports nothing else; its modules are imported when they are first used:
-`dmol_molnet.molecules`, `dmol_molnet.wl`, `dmol_molnet.symmetry`, `dmol_molnet.nn`, `dmol_molnet.figures`,
-`dmol_molnet.exercises`.
+`dmol_molnet.molecules`, `dmol_molnet.wl`, `dmol_molnet.symmetry`, `dmol_molnet.nn`, `dmol_molnet.datasets`,
+`dmol_molnet.calculator`, `dmol_molnet.figures`, `dmol_molnet.exercises`, and those between them.
 """
 
 import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("molecules", "wl", "symmetry", "nn", "figures", "exercises")
+_MODULES = (
+    "molecules", "wl", "geometric_wl", "counterexamples", "symmetry", "nn", "datasets", "calculator", "figures", "exercises",
+)  # fmt: skip
 _NAMES = {"Molecule": "molecules", "InputError": "molecules"}
 
-__all__ = ["InputError", "Molecule", "exercises", "figures", "molecules", "nn", "symmetry", "wl"]
+__all__ = ["InputError", "Molecule", *_MODULES]
 
 
 def __getattr__(name: str):

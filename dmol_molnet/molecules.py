@@ -6,6 +6,10 @@ RDKit and ASE are imported only by the methods that need them.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -401,6 +405,8 @@ class Molecule:
 def read_xyz(path: str | Path) -> Iterator[Molecule]:
     """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
 
+    The file may be compressed, by gzip, bzip2 or xz.
+
     Raises:
         InputError: there is no such file, it is not an XYZ file, or a label in it is not a number.
     """
@@ -411,7 +417,10 @@ def read_xyz(path: str | Path) -> Iterator[Molecule]:
         raise InputError(f"there is no file {name}")
     n_molecules = 0
     try:
-        with open(path, encoding="utf-8") as file:
+        opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix, open)
+        with opened(path, "rt", encoding="utf-8") as file:
+            # ASE goes back and forth in the file, which compressed ones do slowly.
+            file = file if opened is open else io.StringIO(file.read())
             for atoms in ase.io.iread(file, index=":", format="extxyz"):
                 n_molecules += 1
                 if not len(atoms):
@@ -419,7 +428,7 @@ def read_xyz(path: str | Path) -> Iterator[Molecule]:
                 yield Molecule.from_ase(atoms)
     except InputError as error:
         raise InputError(f"{name}, molecule {n_molecules}: {error}") from None
-    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError, OSError) as error:
+    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError, OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{name} is not an extended XYZ file: {quoted(str(error))}") from None
     if not n_molecules:
         raise InputError(f"{name} holds no molecule")

@@ -375,9 +375,10 @@ class Batches:
         cutoff: Å.
         size: molecules a batch.
         shapes: how many shapes there may be.
+        rounded: take sizes of which there are few in all, so that other molecules much alike have the same shapes.
     """
 
-    def __init__(self, molecules: Sequence[Molecule], cutoff: float, size: int, shapes: int = 4):
+    def __init__(self, molecules: Sequence[Molecule], cutoff: float, size: int, shapes: int = 4, rounded: bool = False):
         self.molecules, self.size = list(molecules), size
         self.found = [neighbors(molecule, cutoff) for molecule in self.molecules]
         atoms = np.array([len(molecule) for molecule in self.molecules])
@@ -390,7 +391,8 @@ class Batches:
             n = min(size, len(members))
             pairs = max(len(self.found[k].i) for k in members)
             slots = max(np.bincount(np.concatenate(self.found[k][:2]), minlength=1).max() for k in members)
-            self.capacities.append(Capacity(n, n * int(atoms[members].max()), max(n * pairs, 1), max(int(slots), 1)))
+            capacity = Capacity(n, n * int(atoms[members].max()), max(n * pairs, 1), max(int(slots), 1))
+            self.capacities.append(capacity.rounded() if rounded else capacity)
 
     def __len__(self) -> int:
         """Batches in one round over all molecules."""

@@ -38,7 +38,8 @@ class SchNet(keras.Model):
         layers: how many interactions.
         radial: B, how many Gaussians.
         cutoff: Å; atoms farther apart do not see each other.
-        neighbors: n, what sums over neighbours are divided by; their average number is a good choice.
+        neighbors: n, what sums over neighbours are divided by; None leaves it to the potential, which takes the average
+            number in its training set, and is 1 until then.
         seed: of the initial weights; None takes the global generator's.
 
     Raises:
@@ -51,7 +52,7 @@ class SchNet(keras.Model):
         layers: int = 3,
         radial: int = 20,
         cutoff: float = 5.0,
-        neighbors: float = 1.0,
+        neighbors: float | None = None,
         seed: int | None = None,
         **kwargs,
     ):
@@ -59,24 +60,35 @@ class SchNet(keras.Model):
         for name, value, least in (("channels", channels, 2), ("layers", layers, 1), ("radial", radial, 2)):
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
-        for name, value in (("cutoff", cutoff), ("neighbors", neighbors)):
+        for name, value in (("cutoff", cutoff), ("neighbors", 1.0 if neighbors is None else neighbors)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InputError(f"{name} is a positive number, not {quoted(value)}")
         self.arguments = {
-            "channels": channels, "layers": layers, "radial": radial, "cutoff": float(cutoff),
-            "neighbors": float(neighbors), "seed": seed,
+            "channels": channels, "layers": layers, "radial": radial, "cutoff": float(cutoff), "seed": seed,
         }  # fmt: skip
         self.cutoff = float(cutoff)
         seeds = seeds_from(seed)
         self.embedding = keras.layers.Embedding(
             len(SYMBOLS), channels, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=next(seeds))
         )
-        self.interactions = [Interaction(channels, radial, cutoff, neighbors, next(seeds)) for _ in range(layers)]
+        self.interactions = [Interaction(channels, radial, cutoff, next(seeds)) for _ in range(layers)]
         self.readout = [
             dense(channels // 2, seeds, activation=shifted_softplus),
             dense(1, seeds, use_bias=False),
         ]
+        self.neighbors = neighbors
         self.build()
+
+    @property
+    def neighbors(self) -> float | None:
+        """What sums over neighbours are divided by; None for 1, until a potential sets it."""
+        return self._neighbors
+
+    @neighbors.setter
+    def neighbors(self, value: float | None) -> None:
+        self._neighbors = value
+        for interaction in self.interactions:
+            interaction.neighbors = 1.0 if value is None else value
 
     def build(self, input_shape=None):
         """Make all weights; their shapes follow from the arguments."""
@@ -109,7 +121,7 @@ class SchNet(keras.Model):
 
     def get_config(self):
         """The arguments, for saving."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.arguments, "neighbors": self.neighbors}
 
 
 @keras.saving.register_keras_serializable(package="dmol_molnet")
@@ -119,11 +131,11 @@ class Interaction(keras.layers.Layer):
     Args: as for `SchNet`.
     """
 
-    def __init__(self, channels: int, radial: int, cutoff: float, neighbors: float = 1.0, seed=None, **kwargs):
+    def __init__(
+        self, channels: int, radial: int, cutoff: float, seed: int | None = None, neighbors: float = 1.0, **kwargs
+    ):
         super().__init__(**kwargs)
-        self.arguments = {
-            "channels": channels, "radial": radial, "cutoff": cutoff, "neighbors": neighbors, "seed": seed
-        }  # fmt: skip
+        self.arguments = {"channels": channels, "radial": radial, "cutoff": cutoff, "seed": seed}
         self.radial, self.cutoff, self.neighbors = radial, cutoff, neighbors
         seeds = seeds_from(seed)
         self.filter = [dense(channels, seeds, activation=shifted_softplus), dense(channels, seeds)]
@@ -151,7 +163,7 @@ class Interaction(keras.layers.Layer):
 
     def get_config(self):
         """The arguments, for saving."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.arguments, "neighbors": self.neighbors}
 
 
 @keras.saving.register_keras_serializable(package="dmol_molnet")

@@ -1,0 +1,302 @@
+"""A potential: a network's atomic energies, shifted and scaled by element, and forces as their derivative.
+
+    E   = sum_i [ shift(z_i) + scale(z_i) * e_i(x) ]          e_i: the network's atomic energies, of order 1
+    F_i = - dE / dx_i
+
+The shifts are subtracted from the labels, and added to the results, in float64: total energies are thousands of eV, the
+differences that matter thousandths, and float32 has seven digits.  The scale is the root mean square of the training
+forces, times 1 Å, for energies and forces alike, or they would no longer be a function and its derivative.
+
+One training step minimises, over a batch of G molecules with N_g atoms,
+
+    L = w_E mean_g (dE_g / scale)^2 / N_g + w_F mean (dF / scale)^2
+
+where the mean over forces runs over all 3 sum_g N_g components.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
+from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors
+
+# ------------------------------------------------------------------------------------------------ normalisation
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """The constants that a training set gives, by element symbol.
+
+    Attributes:
+        shifts: eV; the reference energy of an atom of the element.
+        scales: eV; what the network's atomic energies are multiplied by.
+        neighbors: how many neighbours an atom has within the cutoff, on average.
+        undetermined: how many independent combinations of the shifts the compositions leave open; 0 if none.  Those are
+            set so that the shifts differ from the mean energy an atom as little as can be.
+    """
+
+    shifts: dict[str, float]
+    scales: dict[str, float]
+    neighbors: float = 1.0
+    undetermined: int = 0
+
+    @classmethod
+    def of(cls, molecules: Sequence[Molecule], cutoff: float) -> Normalisation:
+        """Least-squares reference energies, the root mean square force component, and the mean number of neighbours.
+
+        Without forces, the scale is the root mean square of what the reference energies leave, for each root of the
+        number of atoms.
+
+        Raises:
+            InputError: a molecule without energy, or no molecule.
+        """
+        molecules = list(molecules)
+        if not molecules or any(molecule.energy is None for molecule in molecules):
+            raise InputError("reference energies need at least one molecule, and the energy of each")
+        shifts, undetermined = reference_energies(molecules)
+        forces = [molecule.forces for molecule in molecules if molecule.forces is not None]
+        if forces:
+            scale = float(np.sqrt(np.mean(np.concatenate(forces) ** 2)))
+        else:
+            left = [(m.energy - sum(shifts[s] for s in m.symbols)) / np.sqrt(len(m)) for m in molecules]
+            scale = float(np.sqrt(np.mean(np.square(left))))
+        scale = scale if scale > 1e-6 else 1.0  # one molecule at rest: nothing to scale by
+        few = molecules[:: max(len(molecules) // 200, 1)]
+        pairs = sum(len(neighbors(molecule, cutoff).i) for molecule in few)
+        return cls(shifts, dict.fromkeys(shifts, scale), max(2 * pairs / sum(map(len, few)), 1.0), undetermined)
+
+    def reference(self, molecule: Molecule) -> float:
+        """The sum of the shifts of its atoms, eV, in float64.
+
+        Raises:
+            InputError: an element without a shift.
+        """
+        unknown = sorted(set(molecule.symbols) - set(self.shifts))
+        if unknown:
+            raise InputError(
+                f"{', '.join(unknown)} is not among the elements of the training set: {', '.join(self.shifts)}"
+            )
+        return float(sum(self.shifts[symbol] for symbol in molecule.symbols))
+
+
+def reference_energies(molecules: Sequence[Molecule]) -> tuple[dict[str, float], int]:
+    """Shifts by element (eV) that fit the energies best, and how many combinations of them the compositions leave open.
+
+    The fit is to what is left after the mean energy an atom is taken off, so that what is left open stays at that mean,
+    instead of at values that no atom has: from molecules of a single composition, each element gets the mean.
+    """
+    elements = sorted({symbol for molecule in molecules for symbol in molecule.symbols}, key=SYMBOLS.index)
+    counts = np.array([[molecule.symbols.count(symbol) for symbol in elements] for molecule in molecules], float)
+    energies = np.array([molecule.energy for molecule in molecules])
+    mean = energies.sum() / counts.sum()
+    change, _, rank, _ = np.linalg.lstsq(counts, energies - mean * counts.sum(axis=1), rcond=1e-10)
+    return dict(zip(elements, (mean + change).tolist(), strict=True)), len(elements) - int(rank)
+
+
+# ------------------------------------------------------------------------------------------------ the potential
+
+
+@keras.saving.register_keras_serializable(package="dmol_molnet")
+class Potential(keras.Model):
+    """Energies and forces of molecules, from a network of atomic energies.
+
+    Args:
+        model: has `atomic_energies(graph)` [A] and `cutoff` in Å, as those of `design_space.build`.
+        normalisation: shifts and scales by element; None until `fit` computes them from its training set, and until
+            then no shift, and the scale 1 eV.
+    """
+
+    def __init__(self, model: keras.Model, normalisation: Normalisation | dict | None = None, **kwargs):
+        super().__init__(**kwargs)
+        if not hasattr(model, "atomic_energies") or not hasattr(model, "cutoff"):
+            raise InputError(f"a potential needs a model with atomic energies and a cutoff, not {quoted(model)}")
+        self.model = model
+        self.normalise(Normalisation(**normalisation) if isinstance(normalisation, dict) else normalisation)
+
+    def build(self, input_shape=None):
+        """Nothing to build: the network has its weights from the beginning."""
+        self.built = True
+
+    @property
+    def cutoff(self) -> float:
+        """Å."""
+        return self.model.cutoff
+
+    def normalise(self, normalisation: Normalisation | None) -> None:
+        """Take other constants; the network's own number of neighbours too, where it was left open."""
+        self.normalisation = normalisation
+        self._compiled = None  # the constants stand in the compiled program
+        if normalisation is not None and getattr(self.model, "neighbors", 0) is None:
+            self.model.neighbors = normalisation.neighbors
+
+    def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """The energy of each molecule less its shifts [G] eV."""
+        e = self.model.atomic_energies(graph, positions)  # [A]
+        if self.normalisation is not None:
+            table = np.zeros(len(SYMBOLS))
+            for symbol, scale in self.normalisation.scales.items():
+                table[SYMBOLS.index(symbol)] = scale
+            e *= tf.gather(tf.constant(table, e.dtype), graph.numbers)  # [A]
+        return molecule_sum(e, graph)  # [G]
+
+    def derivatives(self, graph: MolecularGraph) -> tuple[tf.Tensor, tf.Tensor]:
+        """Energies less their shifts [G] eV, and forces [A, 3] eV/Å, on tensors."""
+        x = tf.convert_to_tensor(graph.positions)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            energy = self(graph, x)
+        return energy, -tf.convert_to_tensor(tape.gradient(energy, x))
+
+    def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int = 32):
+        """Energies and forces.
+
+        Args:
+            molecules: with positions; one, or several.
+            batch_size: how many are computed at a time.
+
+        Returns:
+            Energies [G] in eV, float64, and a list of forces [A, 3] in eV/Å; of a single `Molecule`, a number and an
+            array.
+
+        Raises:
+            InputError: an element that the potential was not trained on, no positions, or two atoms on the same place.
+        """
+        if isinstance(molecules, Molecule):
+            energies, forces = self.energy_and_forces([molecules])
+            return float(energies[0]), forces[0]
+        molecules = list(molecules)
+        energies = np.array([self._reference(molecule) for molecule in molecules], float)
+        forces = [np.zeros((0, 3))] * len(molecules)
+        for chosen, graph in Batches(molecules, self.cutoff, batch_size, rounded=True)():
+            e, f = (np.asarray(x, float) for x in self._program()(graph))
+            energies[chosen] += e[: len(chosen)]
+            start = 0
+            for k in chosen:
+                forces[k] = f[start : start + len(molecules[k])]
+                start += len(molecules[k])
+        return energies, forces
+
+    def evaluate(self, molecules: Sequence[Molecule], batch_size: int = 32) -> dict[str, float]:
+        """Errors on labelled molecules, in eV and eV/Å; those of forces are None where no molecule has any.
+
+        Raises:
+            InputError: as `energy_and_forces`; or a molecule without energy.
+        """
+        molecules = list(molecules)
+        without = [k for k, molecule in enumerate(molecules) if molecule.energy is None]
+        if not molecules or without:
+            raise InputError(f"molecule {without[0] + 1} has no energy" if without else "there is no molecule")
+        energies, forces = self.energy_and_forces(molecules, batch_size)
+        e = energies - np.array([molecule.energy for molecule in molecules])
+        n = np.array([len(molecule) for molecule in molecules])
+        f = [a - m.forces for a, m in zip(forces, molecules, strict=True) if m.forces is not None]
+        f = np.concatenate(f) if f else None
+        return {
+            "molecules": len(molecules),
+            "energy_mae": float(np.abs(e).mean()),
+            "energy_rmse": float(np.sqrt((e**2).mean())),
+            "energy_rmse_per_atom": float(np.sqrt(((e / n) ** 2).mean())),
+            "force_mae": None if f is None else float(np.abs(f).mean()),
+            "force_rmse": None if f is None else float(np.sqrt((f**2).mean())),
+        }
+
+    def fit(self, train: Sequence[Molecule], validation_data: Sequence[Molecule] | None = None, **options):
+        """Train on labelled molecules; all options are those of `dmol_molnet.nn.training.fit`."""
+        from dmol_molnet.nn.training import fit
+
+        return fit(self, train, validation_data, **options)
+
+    def _reference(self, molecule: Molecule) -> float:
+        return 0.0 if self.normalisation is None else self.normalisation.reference(molecule)
+
+    def _program(self):
+        """`derivatives`, compiled; once for every shape."""
+        if self._compiled is None:
+            self._compiled = tf.function(self.derivatives, jit_compile=True)
+        return self._compiled
+
+    # -------------------------------------------------------------------------------------------- files
+
+    def get_config(self):
+        """The network and the constants, for saving."""
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "normalisation": None if self.normalisation is None else asdict(self.normalisation),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The inverse of `get_config`."""
+        return cls(**{**config, "model": keras.saving.deserialize_keras_object(config["model"])})
+
+    def save(self, path: str | Path, overwrite: bool = True, **kwargs) -> None:
+        """Write the potential into a `.keras` file, at once or not at all.
+
+        Raises:
+            InputError: the name does not end in .keras, or there is no such folder.
+            OSError: the file cannot be written; one that was there stays as it was.
+        """
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise InputError(f"a potential is saved in a file that ends in .keras, not in {quoted(str(path))}")
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {quoted(str(path.parent))}")
+        if path.exists() and not overwrite:
+            raise InputError(f"{quoted(str(path))} is there already")
+        new = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+        try:
+            super().save(new, **kwargs)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Potential:
+        """The potential in a file; only networks of this package and layers of Keras are made, and no code is run.
+
+        Raises:
+            InputError: there is no such file, or it holds no potential.
+        """
+        name = quoted(str(path))
+        if not Path(path).is_file():
+            raise InputError(f"there is no file {name}")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+            if config.get("registered_name") != "dmol_molnet>Potential":
+                raise InputError(f"{name} holds no potential but {quoted(config.get('class_name'))}")
+            _check_classes(config, name)
+            importlib.import_module("dmol_molnet.nn.design_space")  # so that every model's class is known
+            return keras.saving.load_model(path, safe_mode=True)
+        except InputError:
+            raise
+        except Exception as error:  # a file from anywhere may be broken in any way
+            raise InputError(f"{name} is no potential that can be read: {quoted(str(error))}") from None
+
+
+def _check_classes(config: object, name: str) -> None:
+    """Refuse a configuration that names a class or function from anywhere but Keras and this package."""
+    if isinstance(config, dict):
+        if "class_name" in config and "module" in config:
+            module, registered = config["module"], config.get("registered_name")
+            ours = module is None or str(module).split(".")[0] == "dmol_molnet"
+            if str(module).split(".")[0] != "keras" and not (ours and str(registered).startswith("dmol_molnet>")):
+                asked = quoted(f"{module}.{config['class_name']}")
+                raise InputError(f"{name} asks for {asked}; only Keras and this package may be asked")
+        for value in config.values():
+            _check_classes(value, name)
+    elif isinstance(config, list):
+        for value in config:
+            _check_classes(value, name)
