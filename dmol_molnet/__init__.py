@@ -10,7 +10,8 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "molecules", "wl", "geometric_wl", "counterexamples", "symmetry", "nn", "datasets", "calculator", "figures", "exercises",
+    "molecules", "wl", "geometric_wl", "counterexamples", "symmetry",
+    "nn", "datasets", "calculator", "figures", "exercises",
 )  # fmt: skip
 _NAMES = {"Molecule": "molecules", "InputError": "molecules"}
 

@@ -156,7 +156,7 @@ def test_hints_come_one_after_the_other():
         (lambda: exercises.check("refine-by-hands", 1), "did you mean 'refine-by-hand'?"),
         (lambda: exercises.check(["x"], 1), "no exercise is called"),
         (lambda: exercises.hint("longest-wait", 4), "hints 1 to 3"),
-        (lambda: exercises.solution("nonsense-without-end"), "there are refine-by-hand, "),
+        (lambda: exercises.solution("nonsense-without-end"), "there are write-the-d, "),
         (lambda: exercises.check_file("one-batch", "missing.py"), "exercises start one-batch"),
         (lambda: exercises.catalog("nowhere"), f"there are {', '.join(exercises.CHAPTERS)}"),
         (lambda: exercises.questions("nowhere"), f"there are {', '.join(exercises.CHAPTERS)}"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
-ORDER = ["molecules", "wl", "symmetry", "nn", "figures", "exercises", "cli"]
+ORDER = ["molecules", "wl", "symmetry", "nn", "datasets", "calculator", "figures", "exercises", "cli"]
 """The modules from top to bottom: each may import only from those before it."""
 
 

@@ -46,7 +46,11 @@ __all__ = [
     "start_file",
 ]
 
-CHAPTERS = {"graphs": "What graphs cannot tell apart", "message_passing": "Message passing"}
+CHAPTERS = {
+    "symmetry": "The symmetry of a task",
+    "graphs": "What graphs cannot tell apart",
+    "message_passing": "Message passing",
+}
 """The chapters that have exercises: the names of their pages, and their titles."""
 
 _hinted = Counter()

@@ -6,6 +6,7 @@ draw it.
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
+from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
@@ -22,7 +23,9 @@ __all__ = [
     "draw",
     "glue",
     "histogram",
+    "in_space",
     "in_words",
+    "matrix",
     "messages",
     "new",
     "refinement",
