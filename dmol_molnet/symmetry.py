@@ -214,8 +214,8 @@ def check(
                 if "scalar" not in output and alike(after, _transform(before, R.T, output)):
                     return "it turned by the inverse rotation: rows and columns are exchanged"
                 if "scalar" in output:
-                    return "the output depends on the orientation: use lengths and inner products of differences"
-                return "the components do not turn together: is each treated by itself, or a constant added?"
+                    return "the output depends on the orientation: use lengths and inner products"
+                return "the components do not turn together: is each treated alone, or a constant added?"
 
             yield trial(name, moved(molecule, matrix=R), expected, hint)
 
@@ -258,15 +258,19 @@ def report(
 ) -> None:
     """Print f of a molecule, and of a permuted, translated, rotated and mirrored copy, each with its verdict.
 
+    Of a long output, the first three numbers are shown.
+
     Args, Raises: as for `check`.
     """
     before = _evaluate(f, molecule, output, per_atom)
-    print(f"{'original':11} {_short(before)}")
+    print(f"{'original':11} {_short(before, 3)}")
     for trial in check(f, molecule, output, per_atom, tolerance, seed=seed):
         unchanged = np.array_equal(trial.expected, before)
         right = "unchanged, as it must be" if unchanged else "changed as it must"
-        verdict = right if trial.passed else f"WRONG by {trial.deviation:.0e}: {trial.hint}"
-        print(f"{trial.name:11} {_short(trial.output)}   {verdict}")
+        verdict = right if trial.passed else f"WRONG by {trial.deviation:.0e}"
+        print(f"{trial.name:11} {_short(trial.output, 3)}   {verdict}")
+        if trial.hint:
+            print(f"  {trial.hint}")
 
 
 def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, per_atom: bool) -> np.ndarray:
@@ -294,7 +298,7 @@ def _transform(value: np.ndarray, R: np.ndarray, output: str) -> np.ndarray:
     return sign * (value @ R.T if "vector" in output else value)
 
 
-def _short(value: np.ndarray) -> str:
-    """The first numbers of an output, on one line."""
+def _short(value: np.ndarray, n: int = 6) -> str:
+    """The first n numbers of an output, on one line."""
     flat = value.ravel()
-    return " ".join(f"{x:10.6f}" for x in flat[:6]) + (" ..." if flat.size > 6 else "")
+    return " ".join(f"{x:10.6f}" for x in flat[:n]) + (" ..." if flat.size > n else "")

@@ -183,6 +183,10 @@ def test_report_prints_five_lines(capsys):
     out = capsys.readouterr().out
     assert "WRONG by" in out
     assert "absolute positions" in out
+    report(forces, ALANINE, "scalar", per_atom=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 84, "no line leaves the page"
+    assert lines[4].strip() == "the output depends on the orientation: use lengths and inner products"
 
 
 # ------------------------------------------------------------------------------------------------ transformations

@@ -54,16 +54,13 @@ def in_space(
     depth = np.argsort(np.argsort(x[:, 2], kind="stable"))  # 0 is farthest from the eye
     for i, j in molecule.bonds.tolist():
         ax.plot(*x[[i, j], :2].T, color=GRAY, lw=3, solid_capstyle="round", zorder=1 + min(depth[i], depth[j]))
-    middle = x.mean(axis=0)
     for v, symbol in enumerate(molecule.symbols):
         radius = RADII.get(symbol, OTHER_RADIUS)
         fill = ELEMENT_COLORS.get(symbol, OTHER_ELEMENT)
         ax.add_patch(Circle(x[v, :2], radius, fc=fill, ec=ON_COLOR, lw=0.8, zorder=1.3 + depth[v]))
         ax.text(*x[v, :2], symbol, color=ON_COLOR, ha="center", va="center", fontsize=8, zorder=1.4 + depth[v])
         if numbered:
-            away = x[v, :2] - middle[:2]
-            away = away / max(np.linalg.norm(away), 1e-9) if np.linalg.norm(away) > 0.3 else np.array([0.7, 0.7])
-            at = x[v, :2] + (radius + 0.42) * away
+            at = _free(x[v, :2], radius + 0.42, np.delete(x[:, :2], v, axis=0))
             ax.text(*at, str(v), ha="center", va="center", fontsize=8, color=ink(ax), zorder=len(x) + 3)
     for start, vector, how in arrows:
         start = np.asarray(start, float)
@@ -79,7 +76,7 @@ def in_space(
                 color=ink(ax) if full else GRAY,
                 shrinkA=0,
                 shrinkB=0,
-                zorder=len(x) + (4 if full else 3),
+                zorder=0.9 if full else 0.8,  # behind the atoms, whose letters must stay legible
             )
         )
     ax.plot(0, 0, "+", color=GRAY, ms=9, zorder=0.5)
@@ -90,6 +87,13 @@ def in_space(
     if note:
         ax.text(0.5, -0.02, note, transform=ax.transAxes, ha="center", va="top", fontsize=9)
     return ax.figure
+
+
+def _free(center: np.ndarray, distance: float, others: np.ndarray) -> np.ndarray:
+    """The point [2] at this distance from a center that is farthest from all others [N, 2]."""
+    angles = np.pi / 2 - np.arange(24) * np.pi / 12  # upwards, if all are as good
+    points = center + distance * np.stack([np.cos(angles), np.sin(angles)], axis=-1)  # [24, 2]
+    return points[np.argmax(np.linalg.norm(points[:, None] - others, axis=-1).min(axis=1, initial=9.0))]
 
 
 def matrix(values: np.ndarray, ax: Axes | None = None, *, blocks: Mapping[str, int] | None = None, title: str = ""):
