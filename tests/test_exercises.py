@@ -204,6 +204,18 @@ def test_depth_is_when_the_jacobian_first_does_not_vanish():
         np.testing.assert_array_equal(J > 1e-8, heard)
 
 
+def test_derived_forces_are_the_slopes_of_the_energy():
+    forces, x = defined(exercises.get("derive-the-forces").solution), np.random.default_rng(0).normal(size=(4, 3))
+
+    def energy(x):
+        r = np.linalg.norm(x[:, None] - x, axis=-1)[np.triu_indices(len(x), 1)]
+        return np.sin(2 * r).sum()
+
+    moves = 1e-5 * np.eye(12).reshape(12, 4, 3)
+    slopes = np.array([energy(x + d) - energy(x - d) for d in moves]).reshape(4, 3) / 2e-5
+    np.testing.assert_allclose(forces(x, lambda r: 2 * np.cos(2 * r)), -slopes, atol=1e-7)
+
+
 # --- questions
 
 

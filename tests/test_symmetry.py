@@ -213,6 +213,22 @@ def test_rotations_are_uniform():
     np.testing.assert_allclose(z.T @ z / len(z), np.eye(3) / 3, atol=0.02)
 
 
+def test_the_three_parts_of_a_tensor_do_not_mix_and_are_irreducible():
+    """The mean square of the trace over all rotations is 1 for an irrep, and larger for all else."""
+    e = np.eye(3)
+    pairs = [(np.outer(e[a], e[b]) + np.outer(e[b], e[a])) / 2**0.5 for a, b in ((0, 1), (1, 2), (0, 2))]
+    five = [*pairs, np.diag([1, -1, 0]) / 2**0.5, np.diag([-1, -1, 2]) / 6**0.5]
+    basis = np.reshape([e / 3**0.5, *(np.cross(e, e[k]) / 2**0.5 for k in range(3)), *five], (9, 9))
+    np.testing.assert_allclose(basis @ basis.T, np.eye(9), atol=1e-14)
+    rng = np.random.default_rng(0)
+    D = np.array([basis @ np.kron(R, R) @ basis.T for R in (random_rotation(rng) for _ in range(10_000))])
+    blocks = [slice(0, 1), slice(1, 4), slice(4, 9)]
+    for one in blocks:
+        assert abs((np.trace(D[:, one, one], axis1=1, axis2=2) ** 2).mean() - 1) < 0.05
+        D[:, one, one] = 0
+    np.testing.assert_allclose(D, 0, atol=1e-14)
+
+
 def test_permuted_molecules_are_the_same_molecule():
     labelled = replace(ALANINE, forces=np.arange(3.0 * len(ALANINE)).reshape(-1, 3), energy=-1.0)
     order = np.random.default_rng(3).permutation(len(ALANINE))
