@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
-ORDER = ["molecules", "wl", "symmetry", "nn", "datasets", "calculator", "figures", "exercises", "cli"]
+ORDER = [
+    "molecules",
+    "wl",
+    "geometric_wl",
+    "counterexamples",
+    "symmetry",
+    "nn",
+    "datasets",
+    "calculator",
+    "figures",
+    "exercises",
+    "cli",
+]
 """The modules from top to bottom: each may import only from those before it."""
 
 

@@ -1,4 +1,4 @@
-"""Whether k-WL tells two graphs apart, in which round, and what shows it."""
+"""Whether k-WL tells two graphs apart, in which round, and what shows it; geometric WL answers in the same form."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class Comparison:
         examples: a node (k-tuple) of each colour, by graph, in the same round.
         n_colors: the number of colours, by round.
         reasons: k = 1 only: what nodes of such a colour had and saw one round before, in words.
-        refinements: k = 1 only: the `Refinement` of each graph, in colours that both share.
+        refinements: k = 1 only, and not in space: the `Refinement` of each graph, in colours that both share.
+        test: what the test is called; by k and variant where this is empty.
     """
 
     distinguished: bool
@@ -69,6 +70,7 @@ class Comparison:
     n_colors: list[int]
     reasons: dict[int, str] = field(repr=False, default_factory=dict)
     refinements: tuple[Refinement, Refinement] | None = field(repr=False, default=None)
+    test: str = ""
 
     @property
     def differences(self) -> dict[int, tuple[int, int]]:
@@ -77,7 +79,7 @@ class Comparison:
         return {c: (first[c], second[c]) for c in sorted(first | second) if first[c] != second[c]}
 
     def __str__(self) -> str:
-        test = "1-WL" if self.k == 1 else f"{self.variant} {self.k}-WL"
+        test = self.test or ("1-WL" if self.k == 1 else f"{self.variant} {self.k}-WL")
         if not self.distinguished:
             return f"{test} cannot tell them apart: the same {self.n_colors[-1]} colours, equally often, stable."
         what = "nodes" if self.k == 1 else f"{self.k}-tuples"
