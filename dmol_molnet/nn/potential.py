@@ -123,6 +123,7 @@ class Potential(keras.Model):
             raise InputError(f"a potential needs a model with atomic energies and a cutoff, not {quoted(model)}")
         self.model = model
         self.normalise(Normalisation(**normalisation) if isinstance(normalisation, dict) else normalisation)
+        self.build()
 
     def build(self, input_shape=None):
         """Nothing to build: the network has its weights from the beginning."""
@@ -223,7 +224,7 @@ class Potential(keras.Model):
     def _program(self):
         """`derivatives`, compiled; once for every shape."""
         if self._compiled is None:
-            self._compiled = tf.function(self.derivatives, jit_compile=True)
+            self._compiled = tf.function(self.derivatives, jit_compile=True, reduce_retracing=True)
         return self._compiled
 
     # -------------------------------------------------------------------------------------------- files

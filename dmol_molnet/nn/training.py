@@ -207,8 +207,10 @@ class _Step:
             return found
 
         self._average, self._momentum = average, tf.Variable(0.0, trainable=False)
-        self._train = tf.function(train, jit_compile=True)
-        self._loss = tf.function(lambda graph, wanted: loss(graph, wanted)[1], jit_compile=True)
+        self._train = tf.function(train, jit_compile=True, reduce_retracing=True)
+        self._loss = tf.function(
+            lambda graph, wanted: loss(graph, wanted)[1], jit_compile=True, reduce_retracing=True
+        )
 
     def set_rate(self, done: float) -> float:
         """The learning rate when this part of the run is done, after a short start from zero."""

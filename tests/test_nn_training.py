@@ -1,0 +1,329 @@
+"""Training: it learns, repeats itself exactly, goes on after a kill as if nothing had been, and stops in time."""
+
+import json
+import re
+import time
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dmol_molnet import InputError, Molecule, datasets
+from dmol_molnet.nn.design_space import build
+from dmol_molnet.nn.graph import Batches, Capacity, MolecularGraph
+from dmol_molnet.nn.potential import Normalisation, Potential
+from dmol_molnet.nn.training import DivergedError, _Step, check_labels, labels
+
+FRAMES = datasets.load("acetylacetone").train[:28]
+TRAIN, VALIDATION = FRAMES[:20], FRAMES[20:]
+
+
+def potential(**changes):
+    return Potential(build("schnet", **{"channels": 8, "layers": 1, "radial": 8, "cutoff": 3.0, "seed": 0, **changes}))
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(request):
+    """Compilation takes longer than these small runs; those marked `compiled` are run as users run them."""
+    tf.config.run_functions_eagerly("compiled" not in request.fixturenames)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def compiled():
+    """Asked for by a test that runs compiled."""
+
+
+OPTIONS = {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "verbose": 0}
+
+
+def comparable(history):
+    return {key: values for key, values in history.history.items() if key != "seconds"}
+
+
+# ------------------------------------------------------------------------------------------------ the step
+
+
+def test_the_loss_and_its_errors_are_those_of_numpy():
+    one = potential()
+    one.normalise(Normalisation.of(TRAIN, one.cutoff))
+    step = _Step(one, 1e-3, 2.0, 5.0, 0.9)
+    batch = TRAIN[:5]
+    graph = MolecularGraph.from_molecules(batch, one.cutoff)
+    loss, energy2, force2, molecules, atoms = step.errors(graph, labels(one, batch, graph))
+    energies, forces = one.energy_and_forces(batch)
+    de = energies - [m.energy for m in batch]
+    df = np.array(forces) - [m.forces for m in batch]
+    scale = one.normalisation.scales["C"]
+    assert loss == pytest.approx(2 * np.mean(de**2 / 15) / scale**2 + 5 * np.mean(df**2) / scale**2, rel=1e-4)
+    assert (energy2, force2) == pytest.approx((np.mean((de / 15) ** 2), np.mean(df**2)), rel=1e-4)
+    assert (molecules, atoms) == (5, 75)
+
+
+def test_padding_changes_no_gradient():
+    batch = TRAIN[:3]
+    weights = []
+    for room in (None, Capacity(5, 96, 512, 20)):
+        one = potential()
+        one.normalise(Normalisation.of(TRAIN, one.cutoff))
+        step = _Step(one, 1e-2, 1.0, 10.0, 0.9)
+        graph = MolecularGraph.from_molecules(batch, one.cutoff, room)
+        for _ in range(3):
+            step.set_rate(0.0)
+            step.train(graph, labels(one, batch, graph))
+        weights.append(one.model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_gradients_of_the_step_are_those_of_differences():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        one = potential()
+        one.normalise(Normalisation.of(TRAIN, one.cutoff))
+        step = _Step(one, 1e-3, 1.0, 10.0, 0.0)
+        graph = MolecularGraph.from_molecules(TRAIN[:2], one.cutoff)
+        wanted = labels(one, TRAIN[:2], graph)
+        bias = one.model.interactions[0].filter[1].kernel
+        w, h = bias.numpy(), 1e-5
+        slopes = []
+        for k in range(3):
+            loss = []
+            for sign in (1, -1):
+                moved = w.copy()
+                moved[k, k] += sign * h
+                bias.assign(moved)
+                loss.append(step.errors(graph, wanted)[0])
+            slopes.append((loss[0] - loss[1]) / (2 * h))
+        bias.assign(w)
+        with tf.GradientTape() as tape:
+            energy, forces = one.derivatives(graph)
+            de, df = (x / one.normalisation.scales["C"] for x in (energy - wanted.energy, forces - wanted.forces))
+            total = tf.reduce_mean(de**2 / 15) + 10 * tf.reduce_sum(df**2) / 90
+        found = tape.gradient(total, bias.value).numpy()
+        np.testing.assert_allclose([found[k, k] for k in range(3)], slopes, rtol=1e-6)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+# ------------------------------------------------------------------------------------------------ a run
+
+
+def test_it_learns_and_tells_how(compiled):
+    one = potential()
+    before = Potential(one.model, Normalisation.of(TRAIN, one.cutoff)).evaluate(VALIDATION)
+    history = one.fit(TRAIN, VALIDATION, **{**OPTIONS, "epochs": 60}).history
+    after = one.evaluate(VALIDATION)
+    assert after["force_rmse"] < 0.9 * before["force_rmse"]
+    assert set(history) == {
+        "loss", "energy_rmse_per_atom", "force_rmse", "val_loss", "val_energy_rmse_per_atom", "val_force_rmse",
+        "learning_rate", "seconds",
+    }  # fmt: skip
+    assert all(len(values) == 60 for values in history.values())
+    assert history["learning_rate"][-1] < 0.1 * max(history["learning_rate"])
+    # It ends with the best averaged weights, not with the last.
+    best = int(np.argmin(history["val_loss"]))
+    assert after["force_rmse"] == pytest.approx(history["val_force_rmse"][best], rel=1e-3)
+    assert after["energy_rmse_per_atom"] == pytest.approx(history["val_energy_rmse_per_atom"][best], rel=1e-2)
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    """A run as users run it, and its potential: made once."""
+    one = potential()
+    tf.config.run_functions_eagerly(False)
+    return one.fit(TRAIN, VALIDATION, **OPTIONS), one
+
+
+def test_the_same_seed_gives_the_same_history(compiled, unbroken):
+    again = potential()
+    assert comparable(again.fit(TRAIN, VALIDATION, **OPTIONS)) == comparable(unbroken[0])
+    for a, b in zip(again.get_weights(), unbroken[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_seed_draws_the_molecules_in_another_order():
+    one, other = (potential().fit(TRAIN, VALIDATION, **OPTIONS, seed=seed) for seed in (1, 2))
+    assert comparable(one) != comparable(other)
+
+
+class Kill(keras.callbacks.Callback):
+    """Ends the process, or as good as, in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.now, batch) == (self.epoch, 1):
+            raise SystemExit
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path, compiled, unbroken):
+    expected, whole = unbroken
+    path = tmp_path / "run.npz"
+    with pytest.raises(SystemExit):
+        potential().fit(TRAIN, VALIDATION, **OPTIONS, checkpoint=path, callbacks=[Kill(2)])
+    resumed = potential(seed=5)  # its own first weights do not matter
+    found = resumed.fit(TRAIN, VALIDATION, **OPTIONS, checkpoint=path)
+    assert comparable(found) == comparable(expected)
+    assert found.epoch == [0, 1, 2, 3]
+    for a, b in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+@pytest.mark.parametrize("how", ["other molecules", "other options", "truncated", "no npz", "no folder"])
+def test_a_checkpoint_that_does_not_fit_is_refused(how, tmp_path):
+    path = tmp_path / "run.npz"
+    potential().fit(TRAIN, **{**OPTIONS, "epochs": 1}, checkpoint=path)
+    train, options = TRAIN, {**OPTIONS, "epochs": 1}
+    if how == "other molecules":
+        train = TRAIN[1:]
+    elif how == "other options":
+        options["learning_rate"] = 0.02
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif how == "no npz":
+        path.write_text("hello")
+    else:
+        path = tmp_path / "nowhere" / "run.npz"
+    expected = {"other": "checkpoint of another run", "no folder": "there is no folder"}
+    message = next(
+        (text for start, text in expected.items() if how.startswith(start)), "no checkpoint that can be read"
+    )
+    with pytest.raises(InputError, match=message):
+        potential().fit(train, **options, checkpoint=path)
+
+
+def test_a_checkpoint_is_written_at_once_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    potential().fit(TRAIN, **{**OPTIONS, "epochs": 1}, checkpoint=path)
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        potential().fit(TRAIN, **{**OPTIONS, "epochs": 1}, checkpoint=tmp_path / "other.npz")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_minutes_are_kept_and_planned_by():
+    began = time.monotonic()
+    history = potential().fit(TRAIN, VALIDATION, minutes=0.06, batch_size=8, verbose=0).history
+    assert time.monotonic() - began < 60 * 0.06 + 3
+    assert len(history["loss"]) > 3
+    assert history["learning_rate"][-1] < 0.05 * 1e-3
+
+
+def test_it_stops_early_when_nothing_improves():
+    history = (
+        potential().fit(TRAIN, VALIDATION, **{**OPTIONS, "learning_rate": 1e-12, "epochs": 30}, patience=3).history
+    )
+    assert len(history["loss"]) < 10
+
+
+def test_callbacks_of_keras_see_the_errors_and_may_stop():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["val_force_rmse"])
+            self.model.stop_training = epoch == 1
+
+    history = potential().fit(TRAIN, VALIDATION, **OPTIONS, callbacks=[Watch()]).history
+    assert seen == history["val_force_rmse"]
+    assert len(seen) == 2
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(tmp_path):
+    path = tmp_path / "run.npz"
+    with pytest.raises(DivergedError, match=r"no longer a finite number in epoch .* at a learning rate of"):
+        potential().fit(TRAIN, **{**OPTIONS, "learning_rate": 1e30, "epochs": 50}, checkpoint=path)
+
+
+def test_energies_alone_can_be_trained_on():
+    train = [replace(m, forces=None) for m in TRAIN]
+    history = potential().fit(train, **OPTIONS, force_weight=0).history
+    assert np.isfinite(history["loss"]).all()
+    with pytest.raises(InputError, match=r"training molecule 1 \(C5H8O2\) has no forces"):
+        potential().fit(train, **OPTIONS)
+
+
+def test_mixed_sizes_train_in_a_handful_of_programs(compiled):
+    rng = np.random.default_rng(0)
+    molecules = []
+    for n in (1, 2, 3, 4, 5, 6):
+        one = Molecule.from_smiles("C" * n).embed(0)
+        for _ in range(4):
+            x = one.positions + rng.normal(scale=0.05, size=one.positions.shape)
+            e = -10.0 * len(one) + 0.01 * rng.normal()
+            molecules.append(replace(one, positions=x, energy=e, forces=rng.normal(size=x.shape)))
+    one = potential()
+    one.normalise(Normalisation.of(molecules, one.cutoff))
+    step, batches, shapes = _Step(one, 1e-2, 1.0, 10.0, 0.9), Batches(molecules, one.cutoff, 3, shapes=2), set()
+    for epoch in range(3):
+        for chosen, graph in batches(np.random.default_rng(epoch)):
+            step.train(graph, labels(one, [molecules[k] for k in chosen], graph))
+            shapes.add(graph.i.shape)
+    assert len(shapes) == 2
+    assert step._train.experimental_get_tracing_count() <= 2
+
+
+def test_the_run_is_shown(capsys):
+    potential().fit(TRAIN, VALIDATION, **{**OPTIONS, "verbose": 2, "epochs": 2})
+    assert re.search(r"epoch 2: energy \d+\.\d\d meV/atom, force \d+\.\d meV/Å", capsys.readouterr().err)
+    potential().fit(TRAIN, VALIDATION, **{**OPTIONS, "verbose": 1, "epochs": 2})
+    assert "100 % epoch 2, energy" in capsys.readouterr().err
+    potential().fit(TRAIN, **OPTIONS)
+    assert capsys.readouterr() == ("", "")
+
+
+# ------------------------------------------------------------------------------------------------ bad input
+
+
+def test_labels_in_mixed_units_are_refused():
+    wrong = [*TRAIN[:9], replace(TRAIN[9], energy=TRAIN[9].energy / 27.211)]
+    with pytest.raises(InputError, match=r"training molecule 10 .* are units mixed"):
+        check_labels(wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is a whole number, at least 1"),
+        ({"minutes": -1}, "minutes is a positive number"),
+        ({"batch_size": 1.5}, "batch_size is a whole number"),
+        ({"learning_rate": 0}, "learning_rate is a positive number"),
+        ({"force_weight": -1}, "force_weight is 0 or a positive number"),
+        ({"force_weight": 0, "energy_weight": 0}, "nothing to learn from"),
+        ({"average": 1}, "average is a number from 0 to less than 1"),
+        ({"patience": 0}, "patience is a whole number"),
+    ],
+)
+def test_bad_options_are_told_in_one_sentence(change, message):
+    with pytest.raises(InputError, match=message):
+        potential().fit(TRAIN, **{**OPTIONS, **change})
+
+
+def test_no_molecule_or_none_with_energy_is_told():
+    with pytest.raises(InputError, match="no molecule to train on"):
+        potential().fit([])
+    with pytest.raises(InputError, match="has no energy"):
+        potential().fit([replace(TRAIN[0], energy=None)])
+
+
+def test_the_history_is_plain_numbers():
+    history = potential().fit(TRAIN, **{**OPTIONS, "epochs": 1}).history
+    assert json.loads(json.dumps(history)) == history
