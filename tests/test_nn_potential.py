@@ -93,7 +93,8 @@ def test_without_forces_the_spread_of_the_energies_scales():
 
 def test_the_network_takes_the_number_of_neighbours_it_was_not_given():
     normalisation = Normalisation.of(frames(), 3.0)
-    assert Potential(small(), normalisation).model.neighbors == normalisation.neighbors
+    assert Potential(small(neighbors=None), normalisation).model.neighbors == normalisation.neighbors
+    assert Potential(small(), normalisation).model.neighbors == 1.0
     assert Potential(small(neighbors=2.0), normalisation).model.neighbors == 2.0
 
 
@@ -196,7 +197,7 @@ def test_bad_input_is_told_in_one_sentence(call, message):
 
 
 def saved(path):
-    potential = Potential(small(), Normalisation.of(frames(), 3.0))
+    potential = Potential(small(neighbors=None), Normalisation.of(frames(), 3.0))
     potential.save(path)
     return potential
 

@@ -38,8 +38,8 @@ class SchNet(keras.Model):
         layers: how many interactions.
         radial: B, how many Gaussians.
         cutoff: Å; atoms farther apart do not see each other.
-        neighbors: n, what sums over neighbours are divided by; None leaves it to the potential, which takes the average
-            number in its training set, and is 1 until then.
+        neighbors: n, what sums over neighbours are divided by; 1 in the paper.  None leaves it to the potential, which
+            takes the average number in its training set.
         seed: of the initial weights; None takes the global generator's.
 
     Raises:
@@ -52,7 +52,7 @@ class SchNet(keras.Model):
         layers: int = 3,
         radial: int = 20,
         cutoff: float = 5.0,
-        neighbors: float | None = None,
+        neighbors: float | None = 1.0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -86,6 +86,7 @@ class SchNet(keras.Model):
 
     @neighbors.setter
     def neighbors(self, value: float | None) -> None:
+        """Set it in all interactions."""
         self._neighbors = value
         for interaction in self.interactions:
             interaction.neighbors = 1.0 if value is None else value
