@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dmol_molnet.files import check_labels
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph
 from dmol_molnet.nn.potential import Normalisation, Potential
@@ -45,8 +46,8 @@ def fit(
     *,
     epochs: int | None = None,
     minutes: float | None = None,
-    batch_size: int = 10,
-    learning_rate: float = 1e-3,
+    batch_size: int = 5,
+    learning_rate: float = 5e-3,
     energy_weight: float = 1.0,
     force_weight: float = 10.0,
     average: float = 0.99,
@@ -55,6 +56,7 @@ def fit(
     checkpoint: str | Path | None = None,
     seed: int = 0,
     verbose: int = 1,
+    began: float | None = None,
 ) -> keras.callbacks.History:
     """Train a potential on labelled molecules; afterwards it has the best averaged weights, judged by `validation_data`.
 
@@ -73,6 +75,7 @@ def fit(
         checkpoint: a file (.npz) to write after every epoch, and to go on from if it is there.
         seed: of the order in which molecules are drawn.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
+        began: the `time.monotonic()` from which minutes count; None for now.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
@@ -82,7 +85,7 @@ def fit(
         InputError: molecules without labels, bad options, or a checkpoint of another run.
         DivergedError: the loss became infinite or not a number.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
     _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
     for name, molecules in (("training", train), ("validation", validation)):
@@ -393,31 +396,6 @@ def _clock(seconds: float) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ checks
-
-
-def check_labels(molecules: Sequence[Molecule], forces: bool = True, name: str = "training") -> None:
-    """Refuse molecules that cannot be trained on.
-
-    Raises:
-        InputError: an energy or forces are missing, or energies of the same composition differ by more than 2 eV an
-            atom, as they do where units are mixed.
-    """
-    by_formula: dict[str, list[tuple[float, int]]] = {}
-    for k, molecule in enumerate(molecules, 1):
-        where = f"{name} molecule {k} ({molecule.formula})"
-        if molecule.energy is None:
-            raise InputError(f"{where} has no energy; every molecule needs one, in eV")
-        if forces and molecule.forces is None:
-            raise InputError(f"{where} has no forces; give each its forces in eV/Å, or train with a force weight of 0")
-        by_formula.setdefault(molecule.formula, []).append((molecule.energy / len(molecule), k))
-    for formula, found in by_formula.items():
-        middle = float(np.median([energy for energy, _ in found]))
-        energy, k = max(found, key=lambda pair: abs(pair[0] - middle))
-        if abs(energy - middle) > 2:
-            raise InputError(
-                f"{name} molecule {k} ({formula}) has {energy:.3f} eV an atom, others of its composition {middle:.3f}: "
-                "are units mixed, or is it broken?"
-            )
 
 
 def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience) -> None:
