@@ -1,12 +1,11 @@
 """The command line: `dmol-molnet …`, or `python -m dmol_molnet …`.
 
 Exit code 0: done.  2: wrong use or bad input, with one line on standard error.  `exercises check` ends with 1 when the
-answer is not right.
+answer is not right, `relax` when it has not converged, `md` when it had to stop.
 """
 
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import sys
@@ -17,7 +16,9 @@ import typer
 from packaging.requirements import Requirement
 
 import dmol_molnet
-from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
+from dmol_molnet import cli_potential
+from dmol_molnet.files import read_molecule
+from dmol_molnet.molecules import SYMBOLS, InputError, Molecule
 
 app = typer.Typer(
     name="dmol-molnet",
@@ -79,7 +80,7 @@ def wl(
     """
     from dmol_molnet import wl
 
-    first, second = (_molecule(text, hydrogens) for text in (a, b))
+    first, second = (read_molecule(text, hydrogens) for text in (a, b))
     found = wl.compare(first, second, k=k, variant=variant, edge_label="order" if bond_orders else None)
     if as_json:
         answer = {"distinguished": found.distinguished, "round": found.round, "k": found.k, "variant": found.variant}
@@ -118,7 +119,7 @@ def animate(
     from dmol_molnet import figures
     from dmol_molnet.figures.animate import destination
 
-    drawn, path = _molecule(molecule, hydrogens), destination(output)
+    drawn, path = read_molecule(molecule, hydrogens), destination(output)
     figures.style(theme)  # a wrong theme is told before TensorFlow starts
     if refine:
         story = figures.refinement(drawn, names=(drawn.formula,))
@@ -136,9 +137,10 @@ def animate(
 def _messages(molecule: Molecule, layers: int, features: int, aggregate: str, seed: int):
     """The story of layers with random weights on a molecule."""
     from dmol_molnet.figures.story import check_size
+    from dmol_molnet.nn import start_quietly
 
     check_size(molecule)  # before TensorFlow is started
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or its start-up notes come between the lines
+    start_quietly()
     import keras
 
     from dmol_molnet import figures
@@ -151,6 +153,10 @@ def _messages(molecule: Molecule, layers: int, features: int, aggregate: str, se
         traces.append(MessagePassing(features, aggregate)(h, *edges, trace=True))
         h = traces[-1].outputs
     return figures.messages(molecule, traces, columns=elements)
+
+
+for _command in (cli_potential.train, cli_potential.evaluate, cli_potential.relax, cli_potential.md):
+    app.command()(_command)
 
 
 exercises_app = typer.Typer(
@@ -318,26 +324,3 @@ def _wanted(requirement: Requirement, extra: str) -> bool:
     """Whether the requirement belongs to this extra alone."""
     marker = requirement.marker
     return marker is not None and not marker.evaluate({"extra": ""}) and marker.evaluate({"extra": extra})
-
-
-def _molecule(text: str, hydrogens: bool) -> Molecule:
-    """A molecule from a SMILES or from a file that holds one."""
-    from rdkit import Chem, rdBase
-
-    path = Path(text)
-    kind = path.suffix.lower()
-    if kind not in (".smi", ".mol", ".sdf"):
-        return Molecule.from_smiles(text, hydrogens)
-    if not path.is_file():
-        raise InputError(f"there is no file {quoted(text)}")
-    if kind == ".smi":
-        words = path.read_text(encoding="utf-8-sig", errors="replace").split()
-        if not words:
-            raise InputError(f"{quoted(text)} is empty; a .smi file starts with a SMILES")
-        return Molecule.from_smiles(words[0], hydrogens)
-    with rdBase.BlockLogs():
-        block = path.read_text(encoding="utf-8", errors="replace").partition("$$$$")[0]
-        mol = Chem.MolFromMolBlock(block)  # the first molecule of an .sdf is a .mol
-    if mol is None:
-        raise InputError(f"{quoted(text)} holds no molecule that RDKit can read")
-    return Molecule.from_smiles(Chem.MolToSmiles(mol), hydrogens)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 from collections import Counter
 from collections.abc import Iterator
@@ -405,33 +406,68 @@ class Molecule:
 def read_xyz(path: str | Path) -> Iterator[Molecule]:
     """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
 
-    The file may be compressed, by gzip, bzip2 or xz.
+    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see
+    `dmol_molnet.files.read_molecules`.
 
     Raises:
-        InputError: there is no such file, it is not an XYZ file, or a label in it is not a number.
+        InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
     """
-    import ase.io
+    for k, atoms in enumerate(read_frames(path), 1):
+        try:
+            molecule = Molecule.from_ase(atoms)
+        except InputError as error:
+            raise InputError(f"{quoted(str(path))}, molecule {k}: {error}") from None
+        yield molecule
+
+
+def read_frames(path: str | Path) -> Iterator[ase.Atoms]:
+    """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
+
+    Raises:
+        InputError: as `read_xyz`.
+    """
+    import ase.io.extxyz
 
     name = quoted(str(path))
     if not Path(path).is_file():
         raise InputError(f"there is no file {name}")
-    n_molecules = 0
+    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
+    k = 1
     try:
-        opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix, open)
         with opened(path, "rt", encoding="utf-8") as file:
-            # ASE goes back and forth in the file, which compressed ones do slowly.
-            file = file if opened is open else io.StringIO(file.read())
-            for atoms in ase.io.iread(file, index=":", format="extxyz"):
-                n_molecules += 1
-                if not len(atoms):
-                    raise InputError(f"molecule {n_molecules} of {name} has no atoms")
-                yield Molecule.from_ase(atoms)
-    except InputError as error:
-        raise InputError(f"{name}, molecule {n_molecules}: {error}") from None
-    except (ase.io.extxyz.XYZError, ValueError, KeyError, IndexError, OSError, EOFError, lzma.LZMAError) as error:
-        raise InputError(f"{name} is not an extended XYZ file: {quoted(str(error))}") from None
-    if not n_molecules:
+            # One by one: in a whole file, ASE stops at the first empty line without a word.
+            for text in _split_frames(file):
+                yield next(ase.io.extxyz.read_xyz(io.StringIO(text), 0))
+                k += 1
+    except Exception as error:  # a file from anywhere may be broken in any way
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:160]}") from None
+    if k == 1:
         raise InputError(f"{name} holds no molecule")
+
+
+def _split_frames(file: Iterator[str]) -> Iterator[str]:
+    """The text of each frame; a ValueError if a frame is cut off or something stands between frames."""
+    line, at = next(file, ""), 1
+    while line.strip():
+        try:
+            n = int(line)
+        except ValueError:
+            raise ValueError(f"line {at} should be a number of atoms") from None
+        if n < 1:
+            raise ValueError(f"line {at} says that there are {n} atoms")
+        frame = [line, *itertools.islice(file, n + 1)]
+        if len(frame) < n + 2 or not frame[-1].strip():
+            raise ValueError(f"the file ends before the last of the {n} atoms that line {at} promises")
+        at += len(frame)
+        line = next(file, "")
+        while line.lstrip().startswith("VEC"):  # as ADF writes cells
+            frame.append(line)
+            at, line = at + 1, next(file, "")
+        yield "".join(frame)
+    for extra, text in enumerate(itertools.chain([line], file)):
+        if text.strip():
+            raise ValueError(f"line {at} is empty, and yet there is more in line {at + extra}")
 
 
 def _number(name: str, value: object, unit: str) -> float:

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
 ORDER = [
     "molecules",
+    "files",
     "wl",
     "geometric_wl",
     "counterexamples",
@@ -17,8 +18,10 @@ ORDER = [
     "nn",
     "datasets",
     "calculator",
+    "dynamics",
     "figures",
     "exercises",
+    "cli_potential",
     "cli",
 ]
 """The modules from top to bottom: each may import only from those before it."""

@@ -85,7 +85,7 @@ class MolecularGraph(NamedTuple):
                 positive length.
         """
         molecules = [molecules] if isinstance(molecules, Molecule) else list(molecules)
-        return cls._assemble(molecules, [neighbors(molecule, cutoff) for molecule in molecules], capacity)
+        return cls.assemble(molecules, [neighbors(molecule, cutoff) for molecule in molecules], capacity)
 
     @classmethod
     def from_edges(cls, numbers: np.ndarray, positions: np.ndarray, edges: np.ndarray) -> MolecularGraph:
@@ -115,7 +115,7 @@ class MolecularGraph(NamedTuple):
         forth, back = (np.array([pair in listed for pair in map(tuple, p.tolist())]) for p in (pairs, pairs[:, ::-1]))
         found = Neighbors(*pairs.T, np.zeros((len(pairs), 3)), forth, back)
         _check_distances(molecule, found)
-        return cls._assemble([molecule], [found], None)
+        return cls.assemble([molecule], [found], None)
 
     @property
     def edges(self) -> np.ndarray:
@@ -125,8 +125,8 @@ class MolecularGraph(NamedTuple):
         return both[np.lexsort(both.T[::-1])]
 
     @classmethod
-    def _assemble(cls, molecules: list[Molecule], found: list[Neighbors], capacity: Capacity | None) -> MolecularGraph:
-        """Number the atoms of all molecules on, fill the slots, pad."""
+    def assemble(cls, molecules: list[Molecule], found: list[Neighbors], capacity: Capacity | None) -> MolecularGraph:
+        """Molecules whose neighbours are known: number their atoms on, fill the slots, pad."""
         if not molecules:
             raise InputError("a graph needs at least one molecule")
         sizes = np.array([len(molecule) for molecule in molecules])
@@ -407,7 +407,7 @@ class Batches:
         if rng is not None:
             rounds = [rounds[k] for k in rng.permutation(len(rounds))]
         for chosen, capacity in rounds:
-            graph = MolecularGraph._assemble(
+            graph = MolecularGraph.assemble(
                 [self.molecules[k] for k in chosen], [self.found[k] for k in chosen], capacity
             )
             yield chosen, graph

@@ -159,6 +159,13 @@ class Potential(keras.Model):
             energy = self(graph, x)
         return energy, -tf.convert_to_tensor(tape.gradient(energy, x))
 
+    def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
+        """`derivatives` by a program that is compiled once for every shape of graph; float64 arrays."""
+        if self._compiled is None:
+            self._compiled = tf.function(self.derivatives, jit_compile=True, reduce_retracing=True)
+        energy, forces = self._compiled(graph)
+        return np.asarray(energy, float), np.asarray(forces, float)
+
     def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int = 32):
         """Energies and forces.
 
@@ -180,7 +187,7 @@ class Potential(keras.Model):
         energies = np.array([self._reference(molecule) for molecule in molecules], float)
         forces = [np.zeros((0, 3))] * len(molecules)
         for chosen, graph in Batches(molecules, self.cutoff, batch_size, rounded=True)():
-            e, f = (np.asarray(x, float) for x in self._program()(graph))
+            e, f = self.on_graph(graph)
             energies[chosen] += e[: len(chosen)]
             start = 0
             for k in chosen:
@@ -220,12 +227,6 @@ class Potential(keras.Model):
 
     def _reference(self, molecule: Molecule) -> float:
         return 0.0 if self.normalisation is None else self.normalisation.reference(molecule)
-
-    def _program(self):
-        """`derivatives`, compiled; once for every shape."""
-        if self._compiled is None:
-            self._compiled = tf.function(self.derivatives, jit_compile=True, reduce_retracing=True)
-        return self._compiled
 
     # -------------------------------------------------------------------------------------------- files
 

@@ -1,0 +1,503 @@
+"""The commands `train`, `evaluate`, `relax` and `md` of `dmol-molnet`.
+
+Bad input is told before TensorFlow starts, where it can be; nothing is written but whole files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from dmol_molnet.molecules import InputError, Molecule, quoted
+
+EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="The name of the energy in the file.")]
+ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="The name of the forces in the file.")]
+EnergyUnit = Annotated[
+    str | None,
+    typer.Option("--energy-unit", help="Of the file: eV (if not told), meV, Hartree, Rydberg, kcal/mol, kJ/mol."),
+]
+LengthUnit = Annotated[str | None, typer.Option("--length-unit", help="Of its positions: Å (if not told), Bohr, nm.")]
+ForceUnit = Annotated[
+    str | None,
+    typer.Option("--force-unit", help="Such as Hartree/Bohr; if not told, the energy's unit over that of length."),
+]
+Gradients = Annotated[bool, typer.Option("--gradients", help="The file's forces are derivatives: turn their sign.")]
+NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not compare energies with forces to find wrong units.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A potential that `train` has written: .keras.")]
+Start = Annotated[
+    str,
+    typer.Argument(
+        metavar="MOLECULE",
+        help="A SMILES; or a file: .xyz (its last molecule), .smi, .mol, .sdf, or a database of ASE, .db.",
+    ),
+]
+Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
+
+BEYOND = 1.5
+"""Seconds of `--minutes` that are kept for the start of Python and for saving."""
+
+
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A file (.xyz, .xyz.gz, .db, …), or acetylacetone or acetylacetone-dft[:FILE]."
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where: a file that ends in .keras; DATA.keras if left out.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Which network: schnet.")] = "schnet",
+    minutes: Annotated[
+        float | None, typer.Option(help="How long, all in all; 10 if neither this nor --epochs is told.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="How many rounds over the data, instead or at most.")
+    ] = None,
+    validation: Annotated[
+        str, typer.Option(help="The share of DATA to validate on, such as 0.1 (0 for none), or more data.")
+    ] = "0.1",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Molecules a step; 5 if not told.")] = None,
+    channels: Annotated[int | None, typer.Option(min=2, help="Features of an atom; each model has its own.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="How many interactions.")] = None,
+    cutoff: Annotated[float | None, typer.Option(help="How far atoms see each other, Å.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.005 if not told.")] = None,
+    force_weight: Annotated[
+        float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of first weights, of what is held out, of the order.")] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Written while it runs, removed at the end; MODEL.checkpoint.npz if left out."),
+    ] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="Write the errors of every epoch into this file: .json or .csv.")
+    ] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    energy_unit: EnergyUnit = None,
+    length_unit: LengthUnit = None,
+    force_unit: ForceUnit = None,
+    gradients: Gradients = False,
+    no_check: NoCheck = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a potential on molecules with energies and forces.
+
+    After a kill, the same command goes on where it was.  Energies are read as eV, lengths as Å, unless told otherwise.
+
+    \b
+    Examples:
+      dmol-molnet train acetylacetone -o acac.keras --minutes 3
+      dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
+      dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
+    """
+    began = time.monotonic() - BEYOND
+    output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
+    _check_output(output, (".keras",), "a potential")
+    if history is not None:
+        _check_output(history, (".json", ".csv"), "a history")
+    checkpoint = output.with_name(output.name + ".checkpoint.npz") if checkpoint is None else checkpoint
+    _check_output(checkpoint, (), "a checkpoint")
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise InputError(f"--minutes is a positive number, not {minutes:g}")
+    if minutes is None and epochs is None:
+        minutes = 10.0
+    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
+    training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
+
+    from dmol_molnet.nn import start_quietly
+
+    start_quietly()
+    from dmol_molnet.nn.design_space import build
+    from dmol_molnet.nn.potential import Normalisation, Potential
+    from dmol_molnet.nn.training import DivergedError
+
+    changes = {"channels": channels, "layers": layers, "cutoff": cutoff}
+    options = {"batch_size": batch_size, "learning_rate": learning_rate, "force_weight": force_weight}
+    network = build(model, seed=seed, **{key: value for key, value in changes.items() if value is not None})
+    normalisation = Normalisation.of(training, network.cutoff)
+    potential = Potential(network, normalisation)
+    if normalisation.undetermined and not as_json:
+        print(
+            f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} of "
+            f"{len(normalisation.shifts)} are open): other compositions will be off by a constant."
+        )
+    if checkpoint.exists() and not as_json:
+        print(f"Going on from {checkpoint}.")
+    try:
+        found = potential.fit(
+            training,
+            held_out,
+            epochs=epochs,
+            minutes=minutes,
+            **{key: value for key, value in options.items() if value is not None},
+            checkpoint=checkpoint,
+            seed=seed,
+            verbose=0 if as_json else 1,
+            began=began,
+        ).history
+    except DivergedError as error:
+        raise InputError(str(error)) from None
+    rounds = len(found.get("loss", []))
+    if not rounds:
+        raise InputError("the minutes were over before the first step; give it more")
+    potential.save(output)
+    if history is not None:
+        _write(history, _history_text(found, history.suffix.lower()))
+    by_hand = rounds != epochs and (minutes is None or found["seconds"][-1] < 0.9 * 60 * minutes - 10)
+    if by_hand and not as_json:
+        print(f"Stopped early; the same command goes on from {checkpoint}.")
+    else:
+        checkpoint.unlink(missing_ok=True)
+        _sweep(output, checkpoint)
+    prefix = "val_" if held_out else ""
+    best = min(range(rounds), key=found["val_loss"].__getitem__) if held_out else rounds - 1
+    errors = {key: found[prefix + key][best] for key in ("energy_rmse_per_atom", "force_rmse")}
+    if force_weight == 0:
+        errors["force_rmse"] = None
+    if as_json:
+        counts = {"training": len(training), "validation": len(held_out), "epochs": rounds}
+        print(json.dumps({"model": str(output), **counts, "seconds": time.monotonic() - began, **errors}))
+        return
+    forces = "" if errors["force_rmse"] is None else f" and {1000 * errors['force_rmse']:.1f} meV/Å (forces)"
+    print(
+        f"{output}: {model} after {rounds} epochs; root mean square error on "
+        f"{f'{len(held_out)} molecules held out' if held_out else 'the training set, for none were held out'}: "
+        f"{1000 * errors['energy_rmse_per_atom']:.2f} meV/atom (energy){forces}"
+    )
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A file, or acetylacetone or acetylacetone-dft: all its tests, or one by NAME:FILE."
+        ),
+    ],
+    batch_size: Annotated[int, typer.Option(min=1, help="Molecules at a time.")] = 32,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    energy_unit: EnergyUnit = None,
+    length_unit: LengthUnit = None,
+    force_unit: ForceUnit = None,
+    gradients: Gradients = False,
+    no_check: NoCheck = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a potential with labelled molecules.
+
+    Errors are mean absolute (MAE) and root mean square (RMSE), those of forces over all components.  --json gives eV
+    and eV/Å: one object with molecules, energy_mae, energy_rmse, energy_rmse_per_atom, force_mae and force_rmse, the
+    last two null without forces; for a set of several files, an object of such by file.
+
+    \b
+    Examples:
+      dmol-molnet evaluate acac.keras acetylacetone
+      dmol-molnet evaluate acac.keras acetylacetone:test_600K --json
+      dmol-molnet evaluate ethanol.keras test.xyz --energy-unit kcal/mol
+    """
+    _check_model(model)
+    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
+    files = reading.files(data)
+    for name, molecules in files.items():
+        without = [k for k, molecule in enumerate(molecules, 1) if molecule.energy is None]
+        if without:
+            raise InputError(f"{name or quoted(data)}: molecule {without[0]} has no energy{reading.hint(name or data)}")
+    potential = _load(model)
+    errors = {}
+    for name, molecules in files.items():
+        try:
+            errors[name] = potential.evaluate(molecules, batch_size)
+        except InputError as error:
+            raise InputError(f"{name or quoted(data)}: {error}") from None
+    if as_json:
+        print(json.dumps(errors.get(None, errors)))
+        return
+    print("Energies in meV, forces in meV/Å.\n")
+    names = [name or data for name in errors]
+    width = max(*map(len, names), 4)
+    print(f"{'':<{width}}  molecules  energy: MAE     RMSE  RMSE/atom  forces: MAE     RMSE")
+    for name, e in zip(names, errors.values(), strict=True):
+        forces = [f"{'–' if e[key] is None else f'{1000 * e[key]:.1f}':>11}" for key in ("force_mae", "force_rmse")]
+        print(
+            f"{name:<{width}}  {e['molecules']:>9,}  {1000 * e['energy_mae']:>11.2f}  {1000 * e['energy_rmse']:>7.2f}  "
+            f"{1000 * e['energy_rmse_per_atom']:>9.3f}  {forces[0]}  {forces[1].strip():>7}"
+        )
+
+
+def relax(
+    model: Model,
+    molecule: Start,
+    output: Annotated[Path, Output],
+    fmax: Annotated[float, typer.Option(help="Done when no force is larger, eV/Å.")] = 0.01,
+    steps: Annotated[int, typer.Option(min=1, help="At most.")] = 500,
+    trajectory: Annotated[Path | None, typer.Option(help="Write every step into this file too: .xyz.")] = None,
+) -> None:
+    """Move a molecule to the nearest minimum of a potential.
+
+    Ends with exit code 1 and one line on standard error when the forces are not small enough after all steps; the
+    output then has the last step.
+
+    \b
+    Examples:
+      dmol-molnet relax acac.keras "CC(O)=CC(C)=O" -o relaxed.xyz
+      dmol-molnet relax acac.keras start.xyz -o relaxed.xyz --fmax 0.001 --trajectory path.xyz
+    """
+    for path in (output, trajectory):
+        if path is not None:
+            _check_output(path, (".xyz", ".extxyz"), "a geometry")
+    if not 0 < fmax < float("inf"):
+        raise InputError(f"--fmax is a positive force in eV/Å, not {fmax:g}")
+    atoms = _atoms(model, molecule)
+    from dmol_molnet import dynamics
+
+    progress = None
+    if sys.stderr.isatty():
+
+        def progress(step, energy, largest):
+            print(f"\r\x1b[2Kstep {step}: {energy:.4f} eV, {largest:.4f} eV/Å", end="", flush=True, file=sys.stderr)
+
+    done = dynamics.relax(atoms, fmax, steps, trajectory, progress)
+    if progress is not None:
+        print(file=sys.stderr)
+    _write(output, dynamics.frame_text(atoms))
+    print(f"{output}: {done.energy:.4f} eV, largest force {done.largest_force:.4f} eV/Å after {done.steps} steps")
+    if not done.converged:
+        print(
+            f"dmol-molnet: not converged: the largest force is {done.largest_force:.4f} eV/Å after {done.steps} steps, "
+            f"and not yet {fmax:g}",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+
+
+def md(
+    model: Model,
+    molecule: Start,
+    output: Annotated[Path, Output],
+    temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
+    picoseconds: Annotated[float, typer.Option(help="How long.")] = 1.0,
+    timestep: Annotated[float, typer.Option(help="fs.")] = 0.5,
+    friction: Annotated[float, typer.Option(help="1/fs, of the Langevin thermostat.")] = 0.01,
+    nve: Annotated[bool, typer.Option("--nve", help="No thermostat: conserve the energy, and say how well.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Steps from frame to frame.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of velocities and noise.")] = 0,
+) -> None:
+    """Run molecular dynamics on a potential.
+
+    Frames have energies, forces and momenta; an interrupted run leaves whole ones.  Ends with exit code 1 and one line
+    on standard error when the molecule flies apart or gets too hot; its frames stay.
+
+    \b
+    Examples:
+      dmol-molnet md acac.keras relaxed.xyz -o run.xyz --temperature 300 --picoseconds 10
+      dmol-molnet md acac.keras relaxed.xyz -o run.xyz --nve --timestep 0.25
+    """
+    _check_output(output, (".xyz", ".extxyz"), "a trajectory")
+    for name, value in (("--picoseconds", picoseconds), ("--timestep", timestep), ("--friction", friction)):
+        if not 0 < value < float("inf"):
+            raise InputError(f"{name} is a positive number, not {value:g}")
+    if not 0 <= temperature < float("inf"):
+        raise InputError(f"--temperature is 0 K or more, not {temperature:g}")
+    atoms = _atoms(model, molecule)
+    from dmol_molnet import dynamics
+
+    options = (temperature, picoseconds, timestep, None if nve else friction, every, seed)
+    if sys.stderr.isatty():
+        with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
+            shown = 0
+
+            def progress(step, of):
+                nonlocal shown
+                bar.update(1000 * step // of - shown)
+                shown = 1000 * step // of
+
+            done = dynamics.run(atoms, output, *options, progress)
+    else:
+        done = dynamics.run(atoms, output, *options)
+    said = f"{output}: {done.frames} frames of {done.picoseconds:g} ps, at {done.temperature:.0f} K on average"
+    if nve:
+        said += (
+            f"; the total energy drifts by {done.drift:+.4f} meV/atom/ps, off that line by {done.spread:.4f} meV/atom"
+        )
+    print(said)
+    if done.stopped is not None:
+        print(f"dmol-molnet: stopped: {done.stopped}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+class _Reading(NamedTuple):
+    """How to read labels, and what was read."""
+
+    energy_key: str | None
+    forces_key: str | None
+    energy_unit: str | None
+    length_unit: str | None
+    force_unit: str | None
+    gradients: bool
+    check: bool
+
+    def files(self, data: str, training: bool = False) -> dict[str | None, list[Molecule]]:
+        """The molecules of a file, under None; or those of a data set by file; what looks wrong goes to stderr."""
+        from dmol_molnet import datasets
+        from dmol_molnet.files import read_molecules
+
+        name, _, file = data.partition(":")
+        if name in datasets.NAMES and not Path(data).exists():
+            if any(option for option in self[:6]):
+                raise InputError(f"the names and units of labels in {name} are known; leave these options out")
+            found = datasets.load(name)
+            if file:
+                return {None: found[file]}
+            return {None: found.train} if training else {test: found[test] for test in found.tests}
+        if not Path(data).is_file():
+            raise InputError(
+                f"there is no file {quoted(data)}, and no data set of that name: {', '.join(datasets.NAMES)}"
+            )
+        read = read_molecules(data, *self)
+        for suspicion in read.suspicions:
+            print(f"dmol-molnet: warning: {quoted(data)}: {suspicion}", file=sys.stderr)
+        return {None: read.molecules}
+
+    def hint(self, data: str) -> str:
+        """What to do about labels that were not found."""
+        from dmol_molnet import datasets
+
+        if data.partition(":")[0] in datasets.NAMES:
+            return ""
+        return "; name the file's by --energy-key or --forces-key, if it has them"
+
+
+def _split(
+    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool
+) -> tuple[list[Molecule], list[Molecule]]:
+    """What to train on and what to validate on, with labels that can be used."""
+    import numpy as np
+
+    from dmol_molnet.files import check_labels
+
+    try:
+        share = float(validation)
+    except ValueError:
+        share = None
+    if share is not None and not 0 <= share < 1:
+        raise InputError(f"--validation is a share, 0 or more and less than 1, or a file, not {quoted(validation)}")
+    molecules = reading.files(data, training=True)[None]
+    if share is None:
+        training, held_out = molecules, reading.files(validation, training=True)[None]
+    else:
+        n = round(share * len(molecules))
+        n = max(n, 1) if share and len(molecules) > 1 else n
+        order = np.random.default_rng(seed).permutation(len(molecules))
+        training, held_out = ([molecules[k] for k in sorted(some)] for some in (order[n:], order[:n]))
+    if not training:
+        raise InputError(f"{quoted(data)} leaves no molecule to train on: --validation {validation} takes them all")
+    for text, some in ((data, molecules), (validation, held_out if share is None else [])):
+        for k, molecule in enumerate(some, 1):
+            for label, missing in (("energy", molecule.energy is None), ("forces", forces and molecule.forces is None)):
+                if missing:
+                    without = "" if label == "energy" else ", or train on energies alone by --force-weight 0"
+                    raise InputError(f"{quoted(text)}: molecule {k} has no {label}{reading.hint(text)}{without}")
+        check_labels(some, forces, quoted(text))
+    if not quiet:
+        formulas = sorted({molecule.formula for molecule in training})
+        named = f" of {formulas[0]}" if len(formulas) == 1 else f" of {len(formulas)} compositions"
+        print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
+    return training, held_out
+
+
+def _atoms(model: Path, molecule: str):
+    """Atoms of ASE with the potential as their calculator."""
+    from dmol_molnet.files import read_geometry
+
+    _check_model(model)
+    start = read_geometry(molecule)
+    potential = _load(model)
+    from dmol_molnet.calculator import MolnetCalculator
+    from dmol_molnet.dynamics import to_atoms
+
+    if potential.normalisation is not None:
+        potential.normalisation.reference(start)  # an element that it does not know is told now
+    return to_atoms(start, MolnetCalculator(potential))
+
+
+def _check_model(path: Path) -> None:
+    """Refuse what is certainly no potential, before TensorFlow is started."""
+    if not path.is_file():
+        raise InputError(f"there is no file {quoted(str(path))}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        known = isinstance(config, dict) and config.get("registered_name") == "dmol_molnet>Potential"
+    except Exception as error:  # a file from anywhere may be broken in any way
+        raise InputError(f"{quoted(str(path))} is no potential that can be read: {quoted(str(error))}") from None
+    if not known:
+        raise InputError(f"{quoted(str(path))} holds no potential; `dmol-molnet train` writes such files")
+
+
+def _load(path: Path):
+    from dmol_molnet.nn import start_quietly
+
+    start_quietly()
+    from dmol_molnet.nn.potential import Potential
+
+    return Potential.load(path)
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def _check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
+    """Refuse a file that could not be written in the end."""
+    if endings and path.suffix.lower() not in endings:
+        raise InputError(f"{what} is written into a file that ends in {' or '.join(endings)}, not {quoted(str(path))}")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {quoted(str(path.parent))}")
+    if path.is_dir():
+        raise InputError(f"{quoted(str(path))} is a folder; name a file in it")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise InputError(f"{quoted(str(path))} cannot be written: permission denied")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once or not at all."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _history_text(history: dict[str, list[float]], kind: str) -> bytes:
+    if kind == ".json":
+        return (json.dumps(history, indent=1) + "\n").encode()
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["epoch", *history])
+    writer.writerows(zip(range(1, len(history["loss"]) + 1), *history.values(), strict=True))
+    return buffer.getvalue().encode()
+
+
+def _sweep(output: Path, checkpoint: Path) -> None:
+    """Remove what runs that were killed while they wrote have left."""
+    for pattern, folder in ((f".{checkpoint.name}.", checkpoint.parent), (f".{output.stem}.", output.parent)):
+        for path in folder.iterdir():
+            rest = path.name.removeprefix(pattern).removesuffix(".keras")
+            if path.name.startswith(pattern) and rest.isdecimal():
+                path.unlink(missing_ok=True)
