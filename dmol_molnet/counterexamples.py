@@ -52,7 +52,7 @@ class Pair:
 
 
 def pair(name: str) -> Pair:
-    """The pair of this name, one of `NAMES`; `k_chains` and `antipodal` make more.
+    """The pair of this name, one of `NAMES`; `k_chains`, `cumulenes` and `antipodal` make more.
 
     Raises:
         InputError: there is none.
@@ -87,11 +87,46 @@ def k_chains(k: int) -> Pair:
     )
 
 
+def cumulenes(n: int) -> Pair:
+    """Chains of n carbons with double bonds all along and a chlorine and a hydrogen at each end, in an idealised shape.
+
+    For even n the two are flat and are *cis* and *trans*: different.  For odd n the ends stand crosswise, and the two
+    are mirror images.  Joined are bonded atoms; by a cutoff, how much is seen depends on it.
+
+    Args:
+        n: 2 or more.
+
+    Raises:
+        InputError: another n.
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
+        raise InputError(f"a cumulene has 2 carbons or more, not {quoted(n)}")
+    cc, ch, ccl = 1.28, 1.09, 1.72  # Å, about
+    line = np.arange(n)[:, None] * [cc, 0, 0]
+    out, side = np.array([0.5, 0, 0]), np.sqrt(0.75) * np.eye(3)  # 120° between the bonds of an end
+    here, there = side[1], side[1] if n % 2 == 0 else side[2]
+    clouds = []
+    for sign in (1, -1):
+        first = [ccl * (here - out), ch * (-here - out)]
+        last = [line[-1] + ccl * (sign * there + out), line[-1] + ch * (-sign * there + out)]
+        bonds = [*((i, i + 1) for i in range(n - 1)), (0, n), (0, n + 1), (n - 1, n + 2), (n - 1, n + 3)]
+        orders = [2.0] * (n - 1) + [1.0] * 4
+        numbers = [6] * n + [17, 1, 17, 1]
+        clouds.append(Molecule(numbers, [*line, *first, *last], bonds=bonds, bond_orders=orders))
+    return Pair(
+        f"{n}-cumulenes",
+        *clouds,
+        clouds[0].bonds,
+        "mirror images" if n % 2 else "different",
+        "a chain in a molecule: its two ends lie to each other in one of two ways",
+    )
+
+
 def antipodal(seed: int | np.random.Generator = 0) -> Pair:
     """A random pair of clouds ±a, ±b, ±c whose complete graphs of distances 1-WL cannot tell apart.
 
-    The second has vectors of the same lengths with |a·b|, |b·c| and |c·a| as in the first, but their product has the
-    other sign.
+    The second has vectors of the same lengths, and inner products of the same absolute values, as the first; but the
+    product of the three inner products has the other sign.
 
     Args:
         seed: or a generator, from which is drawn.

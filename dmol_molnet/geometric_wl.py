@@ -1,10 +1,10 @@
 """Colour refinement of graphs in space: GWL, which passes on directions, and IGWL, which passes on colours only.
 
-    GWL        g_i  <-  ( g_i, {{ (g_j, x_ij) : j in N(i) }} ),      c_i = I-HASH(g_i)
-    IGWL       c_i  <-  I-HASH( c_i, {{ (c_j, x_ij) : j in N(i) }} )
-    IGWL(k)    c_i  <-  HASH( c_i, {{ I-HASH( (c_j, x_ij), … k-1 neighbours ) }} )
+    GWL        g_i  <-  ( g_i, {{ (g_j, r_ji) : j in N(i) }} ),      c_i = I-HASH(g_i)
+    IGWL       c_i  <-  I-HASH( c_i, {{ (c_j, r_ji) : j in N(i) }} )
+    IGWL(b)    c_i  <-  HASH( c_i, {{ I-HASH( {{ (c_j, r_ji) : j in S }} ) : S of at most b - 1 neighbours }} )
 
-with x_ij = x_i - x_j, and c_i = g_i = the element at first.  I-HASH gives two things the same name exactly if one
+with r_ji = x_i - x_j, and c_i = g_i = the element at first.  I-HASH gives two things the same name exactly if one
 rotation, or with `reflections` one rotation or reflection, takes all vectors of one to those of the other, however
 deeply they are nested.  Source: Joshi et al. (2023), `joshi2023expressive`.
 

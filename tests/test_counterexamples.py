@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dmol_molnet import Molecule, wl
-from dmol_molnet.counterexamples import NAMES, RELATIONS, antipodal, congruent, k_chains, pair, relation
+from dmol_molnet.counterexamples import NAMES, RELATIONS, antipodal, congruent, cumulenes, k_chains, pair, relation
+from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.molecules import InputError
 from dmol_molnet.symmetry import moved, permuted, random_reflection, random_rotation
 
@@ -163,6 +164,21 @@ def test_p_is_a_right_handed_screw():
     assert np.dot(b - a, np.cross(c - b, d - c)) > 0
 
 
+@pytest.mark.parametrize("n", range(2, 8))
+def test_cumulenes(n):
+    p = cumulenes(n)
+    assert relation(p.a, p.b) == p.relation == ("mirror images" if n % 2 else "different")
+    assert p.a.to_smiles() == p.b.to_smiles() == Molecule.from_smiles(f"Cl{'C=' * (n - 1)}CCl").to_smiles()
+    assert not igwl(p.a, p.b, p.edges, reflections=False).distinguished  # bonded atoms lie in a plane with each atom
+    assert gwl(p.a, p.b, p.edges).round == (None if n % 2 else n // 2 + 1)
+    assert gwl(p.a, p.b, p.edges, reflections=False).round is not None
+    # The ends' hydrogens and chlorines are as far from all carbons in both; only pairs across the chain differ.
+    d, e = (np.linalg.norm(m.positions[:, None] - m.positions, axis=-1) for m in (p.a, p.b))
+    same = np.isclose(d, e)
+    assert same[:n].all()
+    assert same[n:, n:].sum() == (16 if n % 2 else 8)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_congruence_of_moved_copies(seed):
     rng = np.random.default_rng(seed)
@@ -204,6 +220,7 @@ def test_named_pairs_are_what_they_are_called():
         (lambda: pair(["hexagon"]), "no pair is called"),
         (lambda: k_chains(1), "2 atoms or more on its line, not 1"),
         (lambda: k_chains(2.5), "not 2.5"),
+        (lambda: cumulenes(1), "2 carbons or more, not 1"),
         (lambda: congruent(Molecule([6]), Molecule([6])), "has no positions"),
     ],
 )

@@ -50,6 +50,7 @@ CHAPTERS = {
     "symmetry": "The symmetry of a task",
     "graphs": "What graphs cannot tell apart",
     "message_passing": "Message passing",
+    "coordinates": "Coordinates, and what distances miss",
 }
 """The chapters that have exercises: the names of their pages, and their titles."""
 

@@ -5,6 +5,7 @@ draw it.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
+from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
@@ -19,6 +20,7 @@ __all__ = [
     "Stepper",
     "Story",
     "animate",
+    "cloud",
     "color",
     "draw",
     "glue",

@@ -81,7 +81,9 @@ class Comparison:
     def __str__(self) -> str:
         test = self.test or ("1-WL" if self.k == 1 else f"{self.variant} {self.k}-WL")
         if not self.distinguished:
-            return f"{test} cannot tell them apart: the same {self.n_colors[-1]} colours, equally often, stable."
+            n = self.n_colors[-1]
+            same = "all have one colour" if n == 1 else f"the same {n} colours, equally often"
+            return f"{test} cannot tell them apart: {same}, stable."
         what = "nodes" if self.k == 1 else f"{self.k}-tuples"
         lines = [f"{test} tells them apart in round {self.round}: colours that are not equally frequent"]
         differences = list(self.differences.items())
