@@ -1,0 +1,29 @@
+"""Potentials that ship with the package, trained on the shipped acetylacetone, and the commands that made them.
+
+    >>> from dmol_molnet.nn import pretrained
+    >>> potential = pretrained.load("schnet")
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from dmol_molnet.molecules import InputError, quoted
+from dmol_molnet.nn.potential import Potential
+
+COMMANDS = {
+    "schnet": "dmol-molnet train acetylacetone -o schnet.keras --channels 64 --epochs 500",
+}
+"""The potentials by name, and the command that made each."""
+
+
+def load(name: str) -> Potential:
+    """A potential for acetylacetone, by its name in `COMMANDS`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in COMMANDS:
+        raise InputError(f"no potential called {quoted(name)} ships with the package; there are {', '.join(COMMANDS)}")
+    with resources.as_file(resources.files("dmol_molnet") / "data" / "models" / f"{name}.keras") as path:
+        return Potential.load(path)
