@@ -16,6 +16,7 @@ Sources: ours is made by `experiments/acetylacetone.py`; the published set belon
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from functools import cache
 from importlib import resources
@@ -133,3 +134,19 @@ def _fetched(file: str, sha256: str) -> Path:
             f"{file}.xyz could not be downloaded ({quoted(str(error), 100)}); fetch it by hand from {_ADDRESS}{file}.xyz "
             f"into a folder, and name that folder in {DATA}"
         ) from None
+
+
+def experiment(name: str) -> dict:
+    """What a script in `experiments/` has measured, as a chapter shows it: its command, its options, its results.
+
+    Raises:
+        InputError: there is no such experiment.
+    """
+    folder = resources.files("dmol_molnet") / "data"
+    if not isinstance(name, str) or name not in EXPERIMENTS:
+        raise InputError(f"there is no experiment called {quoted(name)}; there are {', '.join(EXPERIMENTS)}")
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+EXPERIMENTS = ("normalisation",)
+"""The experiments whose results ship with the package."""

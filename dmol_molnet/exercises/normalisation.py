@@ -1,0 +1,227 @@
+"""The judges of the chapter *Normalisation*: named as their exercises; texts: normalisation.toml."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+
+# ------------------------------------------------------------------------------------------------ reference energies
+
+
+def _fitted(counts, energies):
+    """The least-squares shifts nearest to the mean energy an atom, and that mean."""
+    mean = energies.sum() / counts.sum()
+    return mean + np.linalg.pinv(counts, rcond=1e-10) @ (energies - mean * counts.sum(axis=1)), mean
+
+
+def reference_energies(answer: object) -> None:
+    """Least squares where the compositions determine the shifts; where not, nearest to the mean energy an atom."""
+    rng = np.random.default_rng(3)
+    own = np.array([-14.0, -57.0, -110.0])  # eV
+    several = np.array([[4, 1, 0], [6, 2, 0], [4, 1, 1], [2, 0, 1], [6, 2, 1], [4, 2, 0]], float)
+    single = np.tile([8.0, 5.0, 2.0], (4, 1))
+    for counts, where in (
+        (several, "On six compositions of H, C and O"),
+        (single, "On four frames of one molecule, C5H8O2"),
+    ):
+        energies = counts @ own + rng.normal(size=len(counts)) / 10
+        found = array(ask(answer, counts, energies), (3,), "the shifts")
+        right, mean = _fitted(counts, energies)
+        if np.allclose(found, right, atol=1e-4):
+            continue
+        for name, wrong in {
+            "the mean of all": np.full(3, energies.mean()),
+            "the mean of each": np.full(3, mean),
+            "each on its own": (energies @ counts) / (counts**2).sum(axis=0),
+            "smallest": np.linalg.pinv(counts, rcond=1e-10) @ energies,
+            "only the change": right - mean,
+        }.items():
+            if np.allclose(found, wrong, atol=1e-4):
+                raise Wrong(name)
+        left = energies - counts @ found
+        best = energies - counts @ right
+        rms = [np.sqrt((x**2).mean()) for x in (left, best)]
+        raise Wrong("another fit", f"{where}, your shifts leave {rms[0]:.3f} eV (rms); {rms[1]:.3f} eV is possible.")
+
+
+# ------------------------------------------------------------------------------------------------ left open
+
+SETS = {
+    "A": ["C5H8O2"] * 500,
+    "B": ["C5H8O2", "H2O"],
+    "C": ["CH4", "C2H6", "C3H8"],
+    "D": ["C2H4", "C3H6", "C6H12"],
+    "E": ["C2H6O", "C2H6O", "CH4O"],
+}
+"""The training sets of the exercise `left-open`."""
+
+
+def left_open(answer: object) -> None:
+    """The numbers of elements less the ranks of the compositions."""
+    try:
+        found = tuple(int(n) for n in answer)
+        if len(found) != len(SETS) or any(n != m for n, m in zip(found, answer, strict=True)):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise mistyped("five whole numbers, for A to E", answer) from None
+    right, ranks, counted, kinds = (2, 1, 0, 1, 1), (1, 2, 2, 1, 2), [], []
+    for formulas in SETS.values():
+        n_elements = len({letter for formula in formulas for letter in formula if letter.isalpha()})
+        counted.append(max(n_elements - len(formulas), 0))
+        kinds.append(max(n_elements - len(set(formulas)), 0))
+    for name, wrong in {
+        "ranks": ranks,
+        "frames": tuple(counted),
+        "multiples": tuple(kinds),
+        "all open": (3, 3, 2, 2, 3),
+        "none open": (0,) * 5,
+    }.items():
+        if found == wrong:
+            raise Wrong(name)
+    for letter, mine, open_ in zip(SETS, found, right, strict=True):
+        if mine != open_:
+            raise Wrong(f"set {letter}")
+
+
+# ------------------------------------------------------------------------------------------------ units
+
+HARTREE, BOHR = 27.211386245988, 0.529177210903  # eV, Å
+
+
+def into_our_units(answer: object) -> None:
+    """Energies in eV, forces in eV/Å: two factors and a sign."""
+    rng = np.random.default_rng(5)
+    energies, gradients = rng.normal(size=3) - 40, rng.normal(size=(3, 4, 3)) / 20
+    value = ask(answer, energies, gradients)
+    try:
+        e, f = value
+    except (TypeError, ValueError):
+        raise mistyped("a function that returns two arrays, `(energies, forces)`", value) from None
+    e, f = array(e, (3,), "the energies"), array(f, (3, 4, 3), "the forces")
+    for name, factor in {"kcal/mol": 627.509474, "kJ/mol": 2625.49964, "energies left": 1.0}.items():
+        if np.allclose(e, factor * energies, rtol=1e-4):
+            raise Wrong(name)
+    if not np.allclose(e, HARTREE * energies, rtol=1e-4):
+        raise Wrong("energies", f"{energies[0]:.4f} hartree become {HARTREE * energies[0]:.3f} eV, not {e[0]:.3f}.")
+    for name, factor in {
+        "one factor": -HARTREE,
+        "one factor and sign": HARTREE,
+        "wrong way": -HARTREE * BOHR,
+        "sign": HARTREE / BOHR,
+        "forces left": -1.0,
+    }.items():
+        if np.allclose(f, factor * gradients, rtol=1e-4):
+            raise Wrong(name)
+    if not np.allclose(f, -HARTREE / BOHR * gradients, rtol=1e-4):
+        example = f"A gradient of {gradients[0, 0, 0]:.4f} hartree/bohr becomes a force of {f[0, 0, 0]:.4f} with yours."
+        raise Wrong("forces", example)
+
+
+# ------------------------------------------------------------------------------------------------ which add up
+
+ENERGIES = {
+    "A": lambda e, s: (s + 2.0 * e).sum(),
+    "B": lambda e, s: -600.0 + 90.0 * e.sum(),
+    "C": lambda e, s: len(e) * (-40.0 + 2.0 * e.mean()),
+    "D": lambda e, s: s.sum() + 2.0 * e.mean(),
+    "E": lambda e, s: (s + abs(s) * e).sum(),
+    "F": lambda e, s: s.sum() + 2.0 * e.sum() / np.sqrt(len(e)),
+}
+"""The six energies of the exercise `which-add-up`; e, s [A]: the network's atomic energies and the shifts."""
+
+
+def which_add_up(answer: object) -> None:
+    """The letters of those `ENERGIES` that give two distant molecules the sum of both, tried on random numbers."""
+    try:
+        found = {str(letter).strip().upper() for letter in answer}
+    except TypeError:
+        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
+    if not found <= set(ENERGIES):
+        raise mistyped("a collection of the letters A to F", answer)
+    rng = np.random.default_rng(0)
+    one, two = (rng.normal(size=(2, n)) for n in (4, 7))
+    for letter, energy in ENERGIES.items():
+        adds_up = np.isclose(energy(*np.concatenate([one, two], axis=1)), energy(*one) + energy(*two))
+        if adds_up != (letter in found):
+            raise Wrong(letter if letter in found else f"not {letter}")
+
+
+# ------------------------------------------------------------------------------------------------ error an atom
+
+
+def error_an_atom(answer: object) -> None:
+    """The root mean square of each molecule's error over its number of atoms, in meV."""
+    rng = np.random.default_rng(2)
+    sizes = np.array([3, 15, 6, 28])
+    true = -40.0 * sizes
+    d = rng.normal(size=4) * 0.004 * sizes + 0.002 * sizes
+    found = number(ask(answer, true + d, true, sizes), "a function that returns one number")
+    right = 1000 * np.sqrt(((d / sizes) ** 2).mean())
+    if np.isclose(found, right, rtol=1e-5):
+        return
+    for name, wrong in {
+        "in eV": right / 1000,
+        "of the molecule": 1000 * np.sqrt((d**2).mean()),
+        "divided afterwards": 1000 * np.sqrt((d**2).mean()) / sizes.mean(),
+        "pooled": 1000 * np.sqrt((d**2).sum()) / sizes.sum(),
+        "root of the size": 1000 * np.sqrt((d**2 / sizes).mean()),
+        "weighted": 1000 * np.sqrt(((d / sizes) ** 2 * sizes).sum() / sizes.sum()),
+        "absolute": 1000 * np.abs(d / sizes).mean(),
+        "signs": 1000 * (d / sizes).mean(),
+        "standard deviation": 1000 * (d / sizes).std(),
+    }.items():
+        if np.isclose(found, wrong, rtol=1e-5) or np.isclose(found, wrong / 1000, rtol=1e-5):
+            raise Wrong(name)
+    raise Wrong("another number", f"For four molecules, yours gives {found:.4g}, and it is {right:.4g}.")
+
+
+# ------------------------------------------------------------------------------------------------ the step of a mean
+
+
+def step_of_a_mean(answer: object) -> None:
+    """By how much a mean of messages jumps when one of zero joins: minus the mean over one more."""
+    rng = np.random.default_rng(4)
+    for n in (2, 1, 5):  # with one message, several mistakes are the same
+        m = rng.normal(size=(n, 3)) + 1
+        found, mean = array(ask(answer, m), (3,), "the step"), m.mean(axis=0)
+        if np.allclose(found, -mean / (n + 1), atol=1e-6):
+            continue
+        for name, wrong in {
+            "no step": 0 * mean,
+            "where it leads": m.sum(axis=0) / (n + 1),
+            "backwards": mean / (n + 1),
+            "another n": -mean / n,
+            "a sum": -m.sum(axis=0) / (n + 1),
+        }.items():
+            if np.allclose(found, wrong, atol=1e-6):
+                raise Wrong(name)
+        raise Wrong("another step", f"For {n} message{'s' * (n > 1)}, yours gives {found.round(3).tolist()}.")
+
+
+# ------------------------------------------------------------------------------------------------ float32
+
+
+def gaps(answer: object) -> None:
+    """The distance from |x| to the next larger number of 32 bits, also just below a power of two."""
+    energies = [622.756, -622.756, -9391.39, 1.0, -0.4, 1023.9, 1025.0, -2.0e6]
+    found = [number(ask(answer, x), "a function that returns a number") for x in energies]
+    right = [float(np.spacing(np.float32(abs(x)))) for x in energies]
+    if np.allclose(found, right, rtol=1e-6, atol=0):
+        return
+    if np.allclose(np.abs(found), right, rtol=1e-6, atol=0):
+        raise Wrong("sign")
+    eps = float(np.finfo("float32").eps)
+    for name, wrong in {
+        "only at one": [eps] * len(right),
+        "a share": [eps * abs(x) for x in energies],
+        "half": [r / 2 for r in right],
+        "64 bits": [float(np.spacing(abs(x))) for x in energies],
+        "16 bits": [r * 2**13 for r in right],
+        "rounding error": [abs(float(np.float32(x)) - x) for x in energies],
+        "in meV": [1000 * r for r in right],
+    }.items():
+        if np.allclose(np.abs(found), wrong, rtol=1e-6, atol=0):
+            raise Wrong(name)
+    x, mine, r = next(z for z in zip(energies, found, right, strict=True) if not np.isclose(*z[1:], rtol=1e-6, atol=0))
+    raise Wrong("another gap", f"At {x:g} eV, yours gives {mine:.4g} eV, and it is {r:.4g} eV.")
