@@ -51,6 +51,8 @@ CHAPTERS = {
     "graphs": "What graphs cannot tell apart",
     "message_passing": "Message passing",
     "coordinates": "Coordinates, and what distances miss",
+    "schnet": "SchNet: an invariant potential",
+    "normalisation": "Normalisation",
 }
 """The chapters that have exercises: the names of their pages, and their titles."""
 
