@@ -16,7 +16,9 @@ energies are in kcal/mol and forces in eV/Å.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,8 +277,10 @@ def _slopes(molecules: Sequence[Molecule]) -> tuple[float, float, float] | None:
     real = np.abs(work) > 1e-9
     if real.sum() < 5:
         return None
-    # The quartiles of the slopes, weighted by |work|: pairs across a barrier are too few to move them.
+    # The quartiles of the slopes, weighted by |work| up to its median: neither pairs across a barrier nor a single
+    # broken frame can move them.
     slopes, weights = (change / np.where(real, work, 1))[real], np.abs(work[real])
+    weights = np.minimum(weights, np.median(weights))
     order = np.argsort(slopes)
     share = np.cumsum(weights[order]) / weights.sum()
     return tuple(float(slopes[order][np.searchsorted(share, q)]) for q in (0.25, 0.5, 0.75))
@@ -400,7 +404,7 @@ def _choose(name: str, kind: str, asked: str | None, frames: list[_Frame]) -> st
         for key in usual:
             # Two names for the same numbers are no choice to be made.
             turned = -1 if _is_gradient(key) != _is_gradient(first) else 1
-            if key in table and (mine is None or not _same(mine, table[key], turned)):
+            if key != first and key in table and (mine is None or not _same(mine, table[key], turned)):
                 raise InputError(
                     f"{name} has more than one kind of {kind}, {', '.join(map(quoted, usual))}; say which by {option}"
                 )
@@ -449,8 +453,8 @@ class _Frame:
         """In eV, Å and eV/Å; the last three are the sizes of the file's units in those."""
         atoms, periodic = self.atoms, bool(self.atoms.pbc.any())
         e = self.scalars.get(energy_key)
-        if isinstance(e, np.generic) and e.dtype.kind in "iuf":
-            e = float(e) * energy
+        if isinstance(e, np.generic):
+            e = float(e) * energy if e.dtype.kind in "iuf" else e.item()
         f = self.vectors.get(forces_key)
         if f is not None and f.dtype.kind in "iuf":
             f = f * force
@@ -476,9 +480,11 @@ def _database(path: Path, stated: dict[str, str]) -> Iterator[_Frame]:
 
     name, n = quoted(str(path)), 0
     try:
-        if path.suffix.lower() == ".db" and path.open("rb").read(16) != b"SQLite format 3\x00":
-            raise ValueError("it is not an SQLite file")
-        # The file is read alone: ASE would make an empty one into a database, and lock the folder.
+        if path.suffix.lower() == ".db":
+            # Looked at first: ASE would make a database of itself out of any other, and of an empty file.
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+                if not file.execute("select count(*) from sqlite_master where name = 'systems'").fetchone()[0]:
+                    raise ValueError("it has no table of systems")
         with ase.db.connect(str(path), type=path.suffix.lower()[1:], use_lock_file=False) as database:
             metadata = database.metadata or {}
             if "_distance_unit" in metadata:
