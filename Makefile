@@ -53,6 +53,8 @@ colab: .venv/.complete  ## run the notebooks in Colab's versions, in .venv-colab
 bench: .venv/.complete  ## measure again and rewrite the tables in benchmarks/
 	$(BIN)/python benchmarks/wl.py
 	$(BIN)/python benchmarks/animate.py
+	$(BIN)/python benchmarks/nve.py
+	$(BIN)/python benchmarks/schnet.py  # makes an environment with torch and schnetpack in _build/peers
 
 lock: .venv/.complete  ## requirements.txt anew from pyproject.toml: one hashed file for Python 3.11 to 3.13
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || uv pip install --quiet --python $(BIN)/python pip

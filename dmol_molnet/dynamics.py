@@ -3,7 +3,7 @@
     m x'' = F                               microcanonical: energy is conserved, as far as forces are its derivative
     m x'' = F - gamma m x' + noise          Langevin: at a temperature
 
-Sources: Swope et al. (1982), `swope1982computer`, for the first; Larsen et al. (2017), `larsen2017atomic`, for both.
+Source of the integrators: Larsen et al. (2017), `larsen2017atomic`.
 """
 
 from __future__ import annotations

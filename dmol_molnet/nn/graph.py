@@ -190,7 +190,7 @@ def pair_vectors(graph: MolecularGraph, positions: tf.Tensor | None = None) -> t
 
 
 def lengths(vectors: tf.Tensor) -> tf.Tensor:
-    """|r| [P] of vectors [P, 3] that are not zero."""
+    """The lengths [P] of vectors [P, 3] that are not zero."""
     return tf.sqrt(tf.reduce_sum(vectors**2, axis=-1))
 
 
