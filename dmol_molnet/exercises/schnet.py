@@ -29,6 +29,48 @@ def soft_landing(answer: object) -> None:
             raise Wrong("a step inside", f"With a cutoff of {cutoff:g} Å it jumps somewhere below.")
 
 
+# ------------------------------------------------------------------------------------------------ the filter
+
+
+def _ssp(x):
+    return np.logaddexp(x, 0) - np.log(2)
+
+
+def _filter(g, f, W1, b1, W2, b2, act=_ssp):
+    return f[:, None] * (act(g @ W1 + b1) @ W2 + b2)
+
+
+_WRONG_FILTERS = {
+    "cutoff inside": lambda g, f, W1, b1, W2, b2: _ssp(f[:, None] * g @ W1 + b1) @ W2 + b2,
+    "no cutoff": lambda g, f, W1, b1, W2, b2: _ssp(g @ W1 + b1) @ W2 + b2,
+    "cutoff on the hidden layer": lambda g, f, W1, b1, W2, b2: f[:, None] * _ssp(g @ W1 + b1) @ W2 + b2,
+    "not shifted": lambda *given: _filter(*given, act=lambda x: np.logaddexp(x, 0)),
+    "a relu": lambda *given: _filter(*given, act=lambda x: np.maximum(x, 0)),
+    "twice": lambda g, f, W1, b1, W2, b2: f[:, None] * _ssp(_ssp(g @ W1 + b1) @ W2 + b2),
+    "no activation": lambda *given: _filter(*given, act=lambda x: x),
+    "no biases": lambda g, f, W1, b1, W2, b2: _filter(g, f, W1, 0 * b1, W2, 0 * b2),
+}
+
+
+def write_the_filter(answer: object) -> None:
+    """The filter of six pairs, one of them at the cutoff; four bells, four features, then three."""
+    rng = np.random.default_rng(3)
+    f = np.array([1.0, 0.9, 0.5, 0.3, 0.1, 0.0])
+    for k in (4, 3):
+        g, W1, W2 = rng.random((6, 4)), rng.normal(size=(4, k)), rng.normal(size=(k, k))
+        given = g, f, W1, rng.normal(size=k), W2, rng.normal(size=k)
+        found = array(ask(answer, *given), (6, k), "the output")
+        if np.allclose(found, _filter(*given), atol=1e-5):
+            continue
+        for name, wrong in _WRONG_FILTERS.items():
+            if np.allclose(found, wrong(*given), atol=1e-5):
+                raise Wrong(name)
+        if k == 4 and np.allclose(found, _filter(g, f, W2, given[5], W1, given[3]), atol=1e-5):
+            raise Wrong("layers exchanged")
+        rows = np.flatnonzero(np.abs(found - _filter(*given)).max(axis=1) > 1e-5)
+        raise Wrong("other numbers", f"Of six pairs, the rows {', '.join(map(str, rows))} are off.")
+
+
 # ------------------------------------------------------------------------------------------------ the convolution
 
 
@@ -166,7 +208,7 @@ def reach_of_a_force(answer: object) -> None:
 def which_conserve(answer: object) -> None:
     """B and E conserve, A, C, D and F do not."""
     try:
-        letters = {str(letter).strip().upper() for letter in (answer if not isinstance(answer, str) else answer)}
+        letters = {str(letter).strip().upper() for letter in answer}
     except TypeError:
         raise mistyped("letters, such as 'ABC'", answer) from None
     letters -= {"", ","}

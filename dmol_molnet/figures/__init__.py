@@ -6,6 +6,7 @@ draw it.
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.clouds import cloud
+from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
@@ -30,6 +31,7 @@ __all__ = [
     "matrix",
     "messages",
     "new",
+    "parity",
     "refinement",
     "rounds",
     "show",

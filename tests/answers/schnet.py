@@ -8,6 +8,10 @@ def ended(f):
     return lambda r, cutoff: np.where(r < cutoff, f(r / cutoff), 0.0)
 
 
+def ssp(x):
+    return np.log(np.exp(x) / 2 + 0.5)
+
+
 def summed(first, second):
     """v[i] += first(h, w, i, j), v[j] += second(h, w, i, j)."""
 
@@ -58,6 +62,20 @@ WRONG = {
         ("rises", ended(lambda x: (1 + 5 * x) * (1 - x) ** 2)),
         ("a step inside", ended(lambda x: (x < 0.5) * 1.0)),
         ("type", "cos"),
+    ],
+    "write-the-filter": [
+        ("cutoff inside", lambda g, f, W1, b1, W2, b2: ssp((g * f[:, None]) @ W1 + b1) @ W2 + b2),
+        ("no cutoff", lambda g, f, W1, b1, W2, b2: ssp(g @ W1 + b1) @ W2 + b2),
+        ("cutoff on the hidden layer", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1 + b1) * f[:, None]) @ W2 + b2),
+        ("not shifted", lambda g, f, W1, b1, W2, b2: (np.log(np.exp(g @ W1 + b1) + 1) @ W2 + b2) * f[:, None]),
+        ("a relu", lambda g, f, W1, b1, W2, b2: (np.maximum(g @ W1 + b1, 0) @ W2 + b2) * f[:, None]),
+        ("twice", lambda g, f, W1, b1, W2, b2: ssp(ssp(g @ W1 + b1) @ W2 + b2) * f[:, None]),
+        ("no activation", lambda g, f, W1, b1, W2, b2: ((g @ W1 + b1) @ W2 + b2) * f[:, None]),
+        ("no biases", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1) @ W2) * f[:, None]),
+        ("layers exchanged", lambda g, f, W1, b1, W2, b2: (ssp(g @ W2 + b2) @ W1 + b1) * f[:, None]),
+        ("other numbers", lambda g, f, W1, b1, W2, b2: 2 * (ssp(g @ W1 + b1) @ W2 + b2) * f[:, None]),
+        ("shape", lambda g, f, W1, b1, W2, b2: g @ W1 @ W2[:, :1]),
+        ("type", 3),
     ],
     "convolve": [
         ("one direction", summed(lambda h, w, i, j: h[j] * w, lambda h, w, i, j: 0 * w)),
@@ -127,6 +145,7 @@ RIGHT = {
         ended(lambda x: (1 - x) ** 2),
         lambda r, c: np.clip(1 - r / c, 0, None) ** 3,
     ],
+    "write-the-filter": [lambda g, f, W1, b1, W2, b2: ((ssp(g @ W1 + b1) @ W2 + b2).T * f).T],
     "convolve": [both],
     "by-differences": [central],
     "reach-of-a-force": [lambda t, c: np.float32(2) * t * c],
