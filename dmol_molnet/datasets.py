@@ -5,9 +5,9 @@
     >>> len(data.train), len(data.test_600K)
     (500, 650)
 
-Both sets have the same shape: training on frames of molecular dynamics at 300 K (`train`, or `train_600K`), tests at 300 K
-and 600 K, along a torsion and along the path of a proton.  Their energies have different zeros and their forces differ by
-half an eV/Å: never mix the two.
+Both sets have the same shape: training on frames of molecular dynamics at 300 K (`train`, or `train_600K`), tests at
+300 K and 600 K, along a torsion and along the path of a proton.  Their energies have different zeros and their forces
+differ by half an eV/Å: never mix the two.
 
 Sources: ours is made by `experiments/acetylacetone.py`; the published set belongs to Batatia et al. (2025),
 `batatia2025design`, MIT licence.
@@ -94,7 +94,7 @@ def load(name: str) -> Dataset:
     variable `DMOL_MOLNET_DATA` names has them, and their checksums are compared either way.
 
     Raises:
-        InputError: no such set; on reading, a file that cannot be downloaded, or whose checksum is not the published one.
+        InputError: no such set; on reading, a file that cannot be downloaded, or that has another checksum.
     """
     if name not in NAMES:
         raise InputError(f"there is no data set called {quoted(name)}; there are {', '.join(NAMES)}")
@@ -131,8 +131,8 @@ def _fetched(file: str, sha256: str) -> Path:
         )
     except Exception as error:  # no network, a proxy, a full disk, another file at that address
         raise InputError(
-            f"{file}.xyz could not be downloaded ({quoted(str(error), 100)}); fetch it by hand from {_ADDRESS}{file}.xyz "
-            f"into a folder, and name that folder in {DATA}"
+            f"{file}.xyz could not be downloaded ({quoted(str(error), 100)}); fetch it by hand from "
+            f"{_ADDRESS}{file}.xyz into a folder, and name that folder in {DATA}"
         ) from None
 
 

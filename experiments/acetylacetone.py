@@ -145,7 +145,7 @@ def trajectory(name: str, folder: Path, n_frames: int) -> str:
 
 
 def torsion_scan(n: int = 45) -> list[ase.Atoms]:
-    """The acetyl group turned about its bond to the middle carbon, from the hydrogen bond (0°) to 176°; the rest relaxed."""
+    """The acetyl group turned about its bond to the middle carbon, from 0° to 176°; the rest relaxed."""
     atoms, frames, angles = enol(), [], [4.0 * k for k in range(n)]
     torsion = [ENOL_C, MIDDLE_C, CARBONYL_C, CARBONYL_O]
     turned = [i for i in range(len(atoms)) if i in (CARBONYL_O, METHYL_C) or atoms.get_distance(i, METHYL_C) < 1.3]
@@ -160,7 +160,7 @@ def torsion_scan(n: int = 45) -> list[ase.Atoms]:
 
 def proton_transfer(n: int = 15) -> list[ase.Atoms]:
     """From one enol to its twin: n values of q = |H O1| - |H O2|, from its value in the one to the opposite; the rest
-    relaxed.  The methyl groups stay on their side of their small barriers, so that the end lies a little above the start.
+    relaxed.  The methyl groups stay on their side of their small barriers: so the end lies a little above the start.
     """
     atoms, frames = enol(), []
     proton = int(np.argmin(np.where(atoms.numbers == 1, atoms.get_all_distances()[ENOL_O], np.inf)))

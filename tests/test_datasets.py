@@ -108,7 +108,7 @@ def test_reading_twice_gives_the_same_molecules_but_lists_of_ones_own(ours):
             "no data set called 'acac'; there are acetylacetone, acetylacetone-dft",
         ),
         (lambda: datasets.load("acetylacetone")["test"], InputError, "has no 'test'; it has train_300K"),
-        (lambda: datasets.load("acetylacetone").trian, AttributeError, "has no 'trian'"),
+        (lambda: datasets.load("acetylacetone").trains, AttributeError, "has no 'trains'"),
     ],
 )
 def test_bad_names_are_told(call, error, message):

@@ -297,7 +297,7 @@ def test_all_is_in_the_wanted_precision(dtype):
         (lambda: build("schnett"), "no model called 'schnett'"),
         (lambda: build("schnet", l_max=1), "schnet has l_max 0 by definition, not 1"),
         (lambda: build("schnet", readout="0o"), "readout '0e' by definition"),
-        (lambda: build("schnet", chanels=3), "schnet has no 'chanels'; it has channels"),
+        (lambda: build("schnet", channel=3), "schnet has no 'channel'; it has channels"),
         (lambda: describe("nothing"), "no model called 'nothing'"),
     ],
 )

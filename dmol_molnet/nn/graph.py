@@ -12,8 +12,8 @@ pairs, that says which atom is at the other end.  So every sum over neighbours i
 and so are its derivatives of any order, since its adjoint is a sum over neighbours again (`pair_product` is the other
 half of it).  No derivative is ever scattered, which is what makes XLA fast on a CPU.
 
-Padding is invisible: atoms beyond the last molecule belong to a last, empty molecule whose energy is 0, pairs beyond the
-last have no slot, slots beyond an atom's last neither hear nor are heard.
+Padding is invisible: atoms beyond the last molecule belong to a last, empty molecule whose energy is 0, pairs beyond
+the last have no slot, slots beyond an atom's last neither hear nor are heard.
 
 Shapes: G molecules, A atoms, P pairs, M slots an atom, K features.
 """
@@ -31,7 +31,7 @@ import tensorflow as tf
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 ALL_PAIRS = 128
-"""Open molecules of at most this many atoms are searched pair by pair; larger ones, and periodic ones, by a k-d tree."""
+"""Open molecules of at most this many atoms are searched pair by pair; larger and periodic ones by a k-d tree."""
 
 CLOSEST = 1e-3
 """Å: two atoms closer than this lie on the same place, which is an error."""
@@ -106,7 +106,7 @@ class MolecularGraph(NamedTuple):
             given = np.zeros((0, 2), int)
         if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
             raise InputError(f"edges are whole numbers [E, 2], not {quoted(edges)}")
-        if given.size and not (0 <= given.min() and given.max() < len(molecule)):
+        if given.size and (given.min() < 0 or given.max() >= len(molecule)):
             raise InputError(f"an edge joins two atoms of 0 to {len(molecule) - 1}")
         listed = {(int(i), int(j)) for i, j in given}
         if len(listed) < len(given) or any(i == j for i, j in listed):
@@ -300,7 +300,7 @@ def _open(x: np.ndarray, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _periodic(molecule: Molecule, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """i, j and shift of all pairs, of an atom with its own images too, in any cell: a search among copies of the atoms."""
+    """i, j and shift of all pairs, of an atom with its own images too, in any cell: by a search among copies."""
     from scipy.spatial import cKDTree
 
     cell, pbc = molecule.cell, molecule.pbc

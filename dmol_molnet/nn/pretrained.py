@@ -1,7 +1,7 @@
 """Potentials that ship with the package, trained on the shipped acetylacetone, and the commands that made them.
 
-    >>> from dmol_molnet.nn import pretrained
-    >>> potential = pretrained.load("schnet")
+>>> from dmol_molnet.nn import pretrained
+>>> potential = pretrained.load("schnet")
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def fit(
     verbose: int = 1,
     began: float | None = None,
 ) -> keras.callbacks.History:
-    """Train a potential on labelled molecules; afterwards it has the best averaged weights, judged by `validation_data`.
+    """Train a potential on labelled molecules; it ends with the best averaged weights by `validation_data`.
 
     Args:
         potential: gets its normalisation from `train`, unless it has one.
@@ -211,9 +211,7 @@ class _Step:
 
         self._average, self._momentum = average, tf.Variable(0.0, trainable=False)
         self._train = tf.function(train, jit_compile=True, reduce_retracing=True)
-        self._loss = tf.function(
-            lambda graph, wanted: loss(graph, wanted)[1], jit_compile=True, reduce_retracing=True
-        )
+        self._loss = tf.function(lambda graph, wanted: loss(graph, wanted)[1], jit_compile=True, reduce_retracing=True)
 
     def set_rate(self, done: float) -> float:
         """The learning rate when this part of the run is done, after a short start from zero."""
