@@ -21,7 +21,6 @@ import tensorflow as tf
 
 from dmol_molnet import Molecule, datasets, dynamics
 from dmol_molnet.calculator import MolnetCalculator
-from dmol_molnet.files import read_geometry
 from dmol_molnet.nn import pretrained
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.potential import Potential
@@ -51,7 +50,7 @@ def main():
     else:
         potential, made = pretrained.load("schnet"), f"`{pretrained.COMMANDS['schnet']}`"
     errors = potential.evaluate(datasets.load("acetylacetone").test_300K)
-    atoms = dynamics.to_atoms(read_geometry("CC(O)=CC(C)=O"), MolnetCalculator(potential))
+    atoms = dynamics.to_atoms(datasets.load("acetylacetone").test_300K[0], MolnetCalculator(potential))
     relaxed = dynamics.relax(atoms)
     heated = dynamics.run(atoms, None, temperature=300, picoseconds=2, seed=1)
     if heated.stopped:

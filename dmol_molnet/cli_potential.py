@@ -252,7 +252,7 @@ def relax(
 
     \b
     Examples:
-      dmol-molnet relax acac.keras "CC(O)=CC(C)=O" -o relaxed.xyz
+      dmol-molnet relax acac.keras "C/C(O)=C/C(C)=O" -o relaxed.xyz
       dmol-molnet relax acac.keras start.xyz -o relaxed.xyz --fmax 0.001 --trajectory path.xyz
     """
     for path in (output, trajectory):

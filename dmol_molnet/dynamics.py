@@ -94,7 +94,10 @@ def relax(
     def observe():
         energy, largest = atoms.get_potential_energy(), float(np.linalg.norm(atoms.get_forces(), axis=1).max(initial=0))
         if not largest < TOO_STRONG:
-            raise InputError(f"a force of {largest:.3g} eV/Å in step {optimizer.nsteps}: atoms sit in each other")
+            raise InputError(
+                f"a force of {largest:.3g} eV/Å in step {optimizer.nsteps}: atoms sit in each other; "
+                "the start is too far from what the potential was trained on"
+            )
         if file is not None:
             file.write(atoms, step=optimizer.nsteps)
         if progress is not None:

@@ -71,7 +71,7 @@ def trained(tmp_path_factory):
                     "-o",
                     str(folder / "m.keras"),
                     "--epochs",
-                    "12",
+                    "8",
                     "--batch-size",
                     "8",
                 ]
@@ -96,7 +96,7 @@ def one_line(done, code=2):
 def test_train_leaves_a_model_and_its_history(trained):
     assert sorted(path.name for path in trained.iterdir()) == ["data.xyz", "h.csv", "m.keras"]
     rows = list(csv.DictReader((trained / "h.csv").open()))
-    assert [row["epoch"] for row in rows] == [str(k) for k in range(1, 13)]
+    assert [row["epoch"] for row in rows] == [str(k) for k in range(1, 9)]
     assert float(rows[-1]["val_force_rmse"]) < float(rows[0]["val_force_rmse"])
 
 
@@ -148,8 +148,8 @@ def test_train_on_energies_alone(run, tmp_path, eagerly):
 
 def test_train_keeps_to_its_minutes(run, tmp_path, eagerly):
     write(tmp_path / "a.xyz", FRAMES[:10])
-    done = run("train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--minutes", 0.1, *SMALL, "--json")
-    assert json.loads(done.stdout)["seconds"] < 7.5
+    done = run("train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--minutes", 0.06, *SMALL, "--json")
+    assert json.loads(done.stdout)["seconds"] < 6
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.xyz", "m.keras"]
 
 
@@ -422,18 +422,17 @@ def test_a_run_killed_while_training_and_while_saving_ends_as_if_it_had_not_been
     write(tmp_path / "a.xyz", FRAMES[:12])
     (tmp_path / "driver.py").write_text(DRIVER)
     words = ["train", "a.xyz", "--epochs", "4", *SMALL, "--json"]
-    left = []
-    for ending, at, code in ((".npz", 3, -signal.SIGKILL), ("m.keras", 1, -signal.SIGKILL), ("m.keras", 9, 0)):
-        command = [sys.executable, "driver.py", ending, str(at), *words, "-o", "m.keras", "--history", "m.json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == code, done.stderr
-        left.append(sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")))
-        if code:
-            with np.load("m.keras.checkpoint.npz") as kept:  # whole, and of the last epoch that was
-                assert json.loads(str(kept["about"]))["epochs"] == (2 if ending == ".npz" else 4)
-    between = ["a.xyz", "driver.py", "m.keras.checkpoint.npz"]
-    assert left == [between, between, ["a.xyz", "driver.py", "m.json", "m.keras"]]
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    ours = [*words, "-o", "m.keras", "--history", "m.json"]
+    for ending, at, epochs in ((".npz", 3, 2), ("m.keras", 1, 4)):
+        command = [sys.executable, "driver.py", ending, str(at), *ours]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        left = sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("."))
+        assert left == ["a.xyz", "driver.py", "m.keras.checkpoint.npz"]
+        with np.load("m.keras.checkpoint.npz") as kept:  # whole, and of the last epoch that was
+            assert json.loads(str(kept["about"]))["epochs"] == epochs
+    assert run(*ours).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xyz", "driver.py", "m.json", "m.keras"]
 
     assert run(*words, "-o", "n.keras", "--history", "n.json").returncode == 0
     broken, whole = (json.loads((tmp_path / name).read_text()) for name in ("m.json", "n.json"))
