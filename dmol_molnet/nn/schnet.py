@@ -153,10 +153,11 @@ class Interaction(keras.layers.Layer):
 
     def call(self, h, r, graph):
         """h [A, K], r [P] Å -> [A, K]."""
-        w = gaussian_basis(r, self.radial, self.cutoff)  # [P, B]
-        for layer in self.filter:
-            w = layer(w)  # [P, K]
-        w *= cosine_cutoff(r, self.cutoff)[:, None]  # [P, K]; after the biases, so that it really ends there
+        hidden, last = self.filter
+        f = cosine_cutoff(r, self.cutoff)[:, None]  # [P, 1]
+        s = hidden(gaussian_basis(r, self.radial, self.cutoff))  # [P, K]
+        # w = f (s W2 + b2), as one product: a factor behind it, XLA computes anew for each slot and channel.
+        w = tf.concat([f * s, f], 1) @ tf.concat([last.kernel, last.bias[None]], 0)  # [P, K]
         v = neighbor_sum(self.sender(h), w, graph) / self.neighbors  # [A, K]
         for layer in self.update:
             v = layer(v)  # [A, K]
