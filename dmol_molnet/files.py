@@ -1,8 +1,8 @@
 """Molecules from files, with energies and forces under whatever names and in whatever units they have there.
 
     >>> from dmol_molnet.files import read_molecules
-    >>> data = read_molecules("ethanol.xyz", energy_unit="kcal/mol")        # doctest: +SKIP
-    >>> print(data)                                                         # doctest: +SKIP
+    >>> data = read_molecules("ethanol.xyz", energy_unit="kcal/mol")
+    >>> print(data)
     1000 molecules; energies from 'energy' in kcal/mol, forces from 'forces' in kcal/mol/Å
 
 What leaves this module is in eV, Å and eV/Å.  A wrong unit rarely announces itself, so labels are held against each
