@@ -1,5 +1,6 @@
 """SchNet: against the loops a student would write, the laws of energies and forces, and what must not matter."""
 
+import random
 import re
 import zipfile
 
@@ -268,11 +269,9 @@ def test_saved_and_loaded_it_is_the_same(tmp_path, dtype):
 
 
 def test_a_seed_fixes_the_weights_and_touches_no_other_generator():
-    keras.utils.set_random_seed(3)
-    before = keras.random.normal((3,))
-    keras.utils.set_random_seed(3)
+    before = random.getstate()  # where Keras takes the seeds that nobody gives it
     a, b, c = small(seed=1), small(seed=1), small(seed=2)
-    np.testing.assert_array_equal(before, keras.random.normal((3,)))
+    assert before == random.getstate()
     for x, y, z in zip(a.get_weights(), b.get_weights(), c.get_weights(), strict=True):
         np.testing.assert_array_equal(x, y)
         assert not np.array_equal(x, z) or not x.any()
