@@ -43,7 +43,7 @@ def parity(
         _, ax = new(3.6, 3.6)
     low, high = np.inf, -np.inf
     for n, (name, (labels, predictions)) in enumerate(pairs.items()):
-        x, y = (np.concatenate([np.ravel(part) for part in values]) for values in (labels, predictions))
+        x, y = (np.concatenate([[], *map(np.ravel, values)]) for values in (labels, predictions))
         if len(x) != len(y) or not len(x):
             raise InputError(f"{quoted(name)} needs as many predictions as labels, not {len(y)} and {len(x)}")
         error = 1000 * float(np.sqrt(np.mean((y - x) ** 2)))
