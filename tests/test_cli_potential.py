@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import ase.io
@@ -373,28 +374,32 @@ def test_help_has_examples(run):
 # ------------------------------------------------------------------------------------------------ full disks and kills
 
 
-@pytest.fixture
-def small_files():
-    """No file may grow beyond 20 kB, as on a disk that gets full."""
+@contextmanager
+def full_disk():
+    """No file of this process may grow beyond 20 kB, as on a disk that is full. Pytest must write, so not for long."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_while_saving_leaves_what_was_there(trained, tmp_path, small_files):
+def test_a_full_disk_while_saving_leaves_what_was_there(trained, tmp_path):
     path = tmp_path / "m.keras"
     path.write_bytes(b"what was there")
-    with pytest.raises(OSError, match=r"too large|space"):
-        Potential.load(trained / "m.keras").save(path)
+    potential = Potential.load(trained / "m.keras")
+    with pytest.raises(OSError, match=r"too large|space"), full_disk():
+        potential.save(path)
     assert path.read_bytes() == b"what was there"
     assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
 
 
-def test_a_full_disk_while_training_is_one_line(run, tmp_path, eagerly, small_files):
+def test_a_full_disk_while_training_is_one_line(run, tmp_path, eagerly):
     write(tmp_path / "a.xyz", FRAMES[:6])
-    words = ["train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 2, *SMALL]
-    one_line(run(*words, "--json"))
+    with full_disk():
+        done = run("train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 2, *SMALL, "--json")
+    one_line(done)
     assert [p.name for p in tmp_path.iterdir()] == ["a.xyz"]
 
 
