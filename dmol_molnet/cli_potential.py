@@ -17,7 +17,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from dmol_molnet.molecules import InputError, Molecule, quoted
+from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 
 EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="The name of the energy in the file.")]
 ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="The name of the forces in the file.")]
@@ -57,7 +57,7 @@ def train(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where: a file that ends in .keras; DATA.keras if left out.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Which network: schnet.")] = "schnet",
+    model: Annotated[str, typer.Option(help="Which network: schnet, tfn, nequip, botnet, ace or mace.")] = "schnet",
     minutes: Annotated[
         float | None, typer.Option(help="How long, all in all; 10 if neither this nor --epochs is told.")
     ] = None,
@@ -99,6 +99,7 @@ def train(
     \b
     Examples:
       dmol-molnet train acetylacetone -o acac.keras --minutes 3
+      dmol-molnet train acetylacetone -o mace.keras --model mace --channels 16 --minutes 20
       dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
@@ -119,11 +120,13 @@ def train(
     from dmol_molnet.nn import start_quietly
 
     start_quietly()
-    from dmol_molnet.nn.design_space import build
+    from dmol_molnet.nn.design_space import build, defaults
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
 
     changes = {"channels": channels, "layers": layers, "cutoff": cutoff}
+    if "elements" in defaults(model):  # weights for those of the data alone
+        changes["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "force_weight": force_weight}
     network = build(model, seed=seed, **{key: value for key, value in changes.items() if value is not None})
     normalisation = Normalisation.of(training, network.cutoff)

@@ -14,6 +14,7 @@ ORDER = [
     "wl",
     "geometric_wl",
     "counterexamples",
+    "so3",
     "symmetry",
     "nn",
     "datasets",

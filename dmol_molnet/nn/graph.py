@@ -33,6 +33,9 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 ALL_PAIRS = 128
 """Open molecules of at most this many atoms are searched pair by pair; larger and periodic ones by a k-d tree."""
 
+PART = 128
+"""Atoms that are computed at a time, where molecules are many: what they need stays in a processor's cache."""
+
 CLOSEST = 1e-3
 """Å: two atoms closer than this lie on the same place, which is an error."""
 
@@ -376,19 +379,33 @@ class Batches:
         size: molecules a batch.
         shapes: how many shapes there may be.
         rounded: take sizes of which there are few in all, so that other molecules much alike have the same shapes.
+        split: make each batch of several parts of the same shape, of about `PART` atoms: one graph whose tensors have
+            an axis more, [parts, …].
     """
 
-    def __init__(self, molecules: Sequence[Molecule], cutoff: float, size: int, shapes: int = 4, rounded: bool = False):
-        self.molecules, self.size = list(molecules), size
+    def __init__(
+        self,
+        molecules: Sequence[Molecule],
+        cutoff: float,
+        size: int,
+        shapes: int = 4,
+        rounded: bool = False,
+        split: bool = False,
+    ):
+        self.molecules, self.size, self.split = list(molecules), size, split
         self.found = [neighbors(molecule, cutoff) for molecule in self.molecules]
         atoms = np.array([len(molecule) for molecule in self.molecules])
         limits = _classes(atoms, shapes)
         self.classes = [
             np.flatnonzero((atoms > low) & (atoms <= high)) for low, high in zip([-1, *limits], limits, strict=False)
         ]
-        self.capacities = []
+        self.capacities, self.parts = [], []
         for members in self.classes:
             n = min(size, len(members))
+            if split:
+                parts = -(-n // part_size([self.molecules[k] for k in members]))
+                n = -(-n // parts)  # of each part
+                self.parts.append(parts)
             pairs = max(len(self.found[k].i) for k in members)
             slots = max(np.bincount(np.concatenate(self.found[k][:2]), minlength=1).max() for k in members)
             capacity = Capacity(n, n * int(atoms[members].max()), max(n * pairs, 1), max(int(slots), 1))
@@ -401,16 +418,36 @@ class Batches:
     def __call__(self, rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, MolecularGraph]]:
         """One round: (which molecules, their graph), in random order if there is a generator."""
         rounds = []
-        for members, capacity in zip(self.classes, self.capacities, strict=True):
+        for c, members in enumerate(self.classes):
             order = members if rng is None else rng.permutation(members)
-            rounds += [(order[k : k + self.size], capacity) for k in range(0, len(order), self.size)]
+            rounds += [(order[k : k + self.size], c) for k in range(0, len(order), self.size)]
         if rng is not None:
             rounds = [rounds[k] for k in rng.permutation(len(rounds))]
-        for chosen, capacity in rounds:
-            graph = MolecularGraph.assemble(
-                [self.molecules[k] for k in chosen], [self.found[k] for k in chosen], capacity
-            )
-            yield chosen, graph
+        for chosen, c in rounds:
+            if not self.split:
+                yield chosen, self._graph(chosen, c)
+                continue
+            n = self.capacities[c].molecules
+            parts = [self._graph(chosen[k : k + n], c) for k in range(0, len(chosen), n)]
+            parts += [_emptied(parts[0])] * (self.parts[c] - len(parts))
+            yield chosen, MolecularGraph(*(np.stack(x) for x in zip(*parts, strict=True)))
+
+    def _graph(self, chosen: np.ndarray, c: int) -> MolecularGraph:
+        molecules, found = ([of[k] for k in chosen] for of in (self.molecules, self.found))
+        return MolecularGraph.assemble(molecules, found, self.capacities[c])
+
+
+def _emptied(graph: MolecularGraph) -> MolecularGraph:
+    """Padding in the shape of a graph."""
+    nothing = {
+        name: 0 * getattr(graph, name) for name in ("numbers", "sizes", "forth", "back", "hears", "heard", "sign")
+    }
+    return graph._replace(molecule=0 * graph.molecule + len(graph.sizes) - 1, **nothing)
+
+
+def part_size(molecules: Sequence[Molecule]) -> int:
+    """How many of the molecules are best computed at a time: as many as have about `PART` atoms together."""
+    return max(1, round(PART * len(molecules) / max(sum(len(molecule) for molecule in molecules), 1)))
 
 
 def _classes(atoms: np.ndarray, shapes: int) -> list[int]:

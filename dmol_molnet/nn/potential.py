@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
-from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors
+from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
 
 # ------------------------------------------------------------------------------------------------ normalisation
 
@@ -121,6 +121,8 @@ class Potential(keras.Model):
         super().__init__(**kwargs)
         if not hasattr(model, "atomic_energies") or not hasattr(model, "cutoff"):
             raise InputError(f"a potential needs a model with atomic energies and a cutoff, not {quoted(model)}")
+        if (readout := getattr(model, "arguments", {}).get("readout", "0e")) != "0e":
+            raise InputError(f"a potential needs a model of energies, with readout 0e, not {readout}")
         self.model = model
         self.normalise(Normalisation(**normalisation) if isinstance(normalisation, dict) else normalisation)
         self.build()
@@ -162,16 +164,16 @@ class Potential(keras.Model):
     def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
         """`derivatives` by a program that is compiled once for every shape of graph; float64 arrays."""
         if self._compiled is None:
-            self._compiled = tf.function(self.derivatives, jit_compile=True, reduce_retracing=True)
+            self._compiled = tf.function(self.derivatives, jit_compile=True)
         energy, forces = self._compiled(graph)
         return np.asarray(energy, float), np.asarray(forces, float)
 
-    def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int = 32):
+    def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int | None = None):
         """Energies and forces.
 
         Args:
             molecules: with positions; one, or several.
-            batch_size: how many are computed at a time.
+            batch_size: how many are computed at a time; None for about 128 atoms, which is fast.
 
         Returns:
             Energies [G] in eV, float64, and a list of forces [A, 3] in eV/Å; of a single `Molecule`, a number and an
@@ -186,7 +188,8 @@ class Potential(keras.Model):
         molecules = list(molecules)
         energies = np.array([self._reference(molecule) for molecule in molecules], float)
         forces = [np.zeros((0, 3))] * len(molecules)
-        for chosen, graph in Batches(molecules, self.cutoff, batch_size, rounded=True)():
+        size = part_size(molecules) if batch_size is None else batch_size
+        for chosen, graph in Batches(molecules, self.cutoff, size, rounded=True)():
             e, f = self.on_graph(graph)
             energies[chosen] += e[: len(chosen)]
             start = 0
@@ -195,7 +198,7 @@ class Potential(keras.Model):
                 start += len(molecules[k])
         return energies, forces
 
-    def evaluate(self, molecules: Sequence[Molecule], batch_size: int = 32) -> dict[str, float]:
+    def evaluate(self, molecules: Sequence[Molecule], batch_size: int | None = None) -> dict[str, float]:
         """Errors on labelled molecules, in eV and eV/Å; those of forces are None where no molecule has any.
 
         Raises:

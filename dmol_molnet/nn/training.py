@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from dmol_molnet.files import check_labels
 from dmol_molnet.molecules import InputError, Molecule, quoted
-from dmol_molnet.nn.graph import Batches, MolecularGraph
+from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
 from dmol_molnet.nn.potential import Normalisation, Potential
 
 
@@ -97,8 +97,8 @@ def fit(
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
     step = _Step(potential, learning_rate, energy_weight, force_weight, average)
-    batches = Batches(train, potential.cutoff, batch_size)
-    held_out = Batches(validation, potential.cutoff, max(batch_size, 32)) if validation else None
+    batches = Batches(train, potential.cutoff, batch_size, split=True)
+    held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
     run = _Run(step, _fingerprint(train, validation, epochs, minutes, batch_size, seed, step.settings))
     start = run.load(Path(checkpoint)) if checkpoint is not None else 0
     deadline = None if minutes is None else 60 * minutes - run.seconds
@@ -160,7 +160,14 @@ def fit(
 
 
 def labels(potential: Potential, molecules: Sequence[Molecule], graph: MolecularGraph) -> Labels:
-    """The labels of a batch, padded as its graph, the shifts taken off in float64."""
+    """The labels of a batch, padded as its graph, the shifts taken off in float64; in parts, if the graph is."""
+    if np.ndim(graph.numbers) == 2:
+        parts, start = [], 0
+        for part in map(MolecularGraph._make, zip(*graph, strict=True)):
+            end = start + np.count_nonzero(part.sizes)
+            parts.append(labels(potential, molecules[start:end], part))
+            start = end
+        return Labels(*(np.stack(x) for x in zip(*parts, strict=True)))
     dtype = np.asarray(graph.positions).dtype
     energy, forces = np.zeros(len(graph.sizes), dtype), np.zeros(graph.positions.shape, dtype)
     energy[: len(molecules)] = [m.energy - potential.normalisation.reference(m) for m in molecules]
@@ -183,7 +190,8 @@ class _Step:
         self.count = 0
         scale = float(np.mean(list(potential.normalisation.scales.values())))
 
-        def loss(graph, wanted):
+        def errors(graph, wanted):
+            """What each graph adds up to: loss times molecules, squares of the errors, molecules, atoms."""
             if force_weight:
                 energy, forces = potential.derivatives(graph)
             else:
@@ -192,26 +200,47 @@ class _Step:
             n = tf.cast(graph.sizes, de.dtype)
             real = tf.cast(graph.sizes > 0, de.dtype)
             per_atom = tf.maximum(n, 1)
-            e2 = tf.reduce_sum(real * de**2 / per_atom) / tf.reduce_sum(real)
-            # A padded atom has neither force nor label.
-            f2 = tf.reduce_sum(df**2) / (3 * tf.reduce_sum(n))
-            ea2 = tf.reduce_sum(real * (de / per_atom) ** 2) / tf.reduce_sum(real)
-            total = energy_weight * e2 + force_weight * f2
-            found = tf.stack([total, ea2 * scale**2, f2 * scale**2, tf.reduce_sum(real), tf.reduce_sum(n)])
-            return total, found
+            e2 = tf.reduce_sum(real * de**2 / per_atom)
+            ea2 = tf.reduce_sum(real * (de / per_atom) ** 2)
+            f2 = tf.reduce_sum(df**2) / 3  # a padded atom has neither force nor label
+            return tf.stack([e2, ea2, f2, tf.reduce_sum(real), tf.reduce_sum(n)])
+
+        def summary(sums):
+            """Loss, mean squares of the errors, molecules and atoms."""
+            e2, ea2, f2, molecules, atoms = tf.unstack(sums)
+            loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
+            return tf.stack([loss, ea2 / molecules * scale**2, f2 / atoms * scale**2, molecules, atoms])
+
+        weights = [w.value for w in self.weights]
+
+        def gradient(graph, wanted, molecules, atoms):
+            with tf.GradientTape() as tape:
+                sums = errors(graph, wanted)
+                loss = energy_weight * sums[0] / molecules + force_weight * sums[2] / atoms
+            return [sums, *map(tf.convert_to_tensor, tape.gradient(loss, weights))]
 
         def train(graph, wanted, momentum):
-            with tf.GradientTape() as tape:
-                total, found = loss(graph, wanted)
-            gradients = [tf.convert_to_tensor(g) for g in tape.gradient(total, [w.value for w in self.weights])]
+            sizes = tf.cast(graph.sizes, weights[0].dtype)
+            norm = tf.reduce_sum(tf.cast(sizes > 0, sizes.dtype)), tf.reduce_sum(sizes)
+            if sizes.shape.rank == 1:
+                found = gradient(graph, wanted, *norm)
+            else:  # part by part: what a part needs stays in the cache
+
+                def add(k, *total):
+                    part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
+                    return k + 1, *(a + b for a, b in zip(total, gradient(*part, *norm), strict=True))
+
+                nothing = [tf.zeros(5, sizes.dtype), *map(tf.zeros_like, weights)]
+                found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
+            sums, *gradients = found
             self.optimizer.apply_gradients(zip(gradients, self.weights, strict=True))
             for a, w in zip(self.averages, self.weights, strict=True):
                 a.assign(tf.cast(momentum, a.dtype) * (a - w) + w)
-            return found
+            return summary(sums)
 
         self._average, self._momentum = average, tf.Variable(0.0, trainable=False)
-        self._train = tf.function(train, jit_compile=True, reduce_retracing=True)
-        self._loss = tf.function(lambda graph, wanted: loss(graph, wanted)[1], jit_compile=True, reduce_retracing=True)
+        self._train = tf.function(train, jit_compile=True, autograph=False)
+        self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
 
     def set_rate(self, done: float) -> float:
         """The learning rate when this part of the run is done, after a short start from zero."""
@@ -225,11 +254,13 @@ class _Step:
         # Early averages must not remember the random beginning.
         momentum = min(self._average, self.count / (self.count + 10))
         self.count += 1
+        if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
+            graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
         return self._train(graph, wanted, tf.constant(momentum, "float32")).numpy()
 
     def errors(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """The same of the present weights, without a step."""
-        return self._loss(graph, wanted).numpy()
+        return self._errors(graph, wanted).numpy()
 
     def averaged(self):
         """A context in which the network has its averaged weights."""
