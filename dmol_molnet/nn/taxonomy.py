@@ -103,8 +103,8 @@ ROWS = {
         "2", "network on scalars", "embedding of the pair", "O(3)", "musaelian2023learning",
     ),
     "escn": Row(
-        "eSCN", "convolution about the edge", "l = 0 to 6", "6", "1", "8", "pointwise on a sphere", "embedding, message",
-        "SO(3)", "passaro2023reducing",
+        "eSCN", "convolution about the edge", "l = 0 to 6", "6", "1", "8", "pointwise on a sphere",
+        "embedding, message", "SO(3)", "passaro2023reducing",
     ),
     "equiformerv2": Row(
         "EquiformerV2", "attention; convolution about the edge", "l = 0 to 6", "6", "1", "12", "pointwise on a sphere",
