@@ -202,6 +202,7 @@ class ProductBasis(Layer):
 
     def __init__(self, irreps, outputs, correlation, parity=True):
         super().__init__(None, irreps=irreps, outputs=outputs, correlation=correlation, parity=parity)
+        del self.arguments["seed"]  # nothing to draw
         self.irreps, self.outputs, self.correlation = so3.irreps(irreps), so3.irreps(outputs), correlation
         if correlation > 1:
             self.tree = so3.symmetric_product(len(self.irreps) - 1, correlation, self.outputs, parity)
