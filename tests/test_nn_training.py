@@ -79,6 +79,35 @@ def test_padding_changes_no_gradient():
         np.testing.assert_allclose(a, b, atol=2e-5)
 
 
+def test_a_batch_in_parts_trains_as_a_whole_one():
+    batch = TRAIN[:19]  # of 15 atoms each, so three parts, the last of them not full
+    weights, found = [], []
+    for split in (False, True):
+        one = potential()
+        one.normalise(Normalisation.of(TRAIN, one.cutoff))
+        step = _Step(one, 1e-2, 1.0, 10.0, 0.9)
+        for chosen, graph in Batches(batch, one.cutoff, 24, split=split)():
+            assert graph.numbers.shape == ((3, 105) if split else (285,))
+            wanted = labels(one, [batch[k] for k in chosen], graph)
+            for _ in range(3):
+                step.set_rate(0.0)
+                found.append(step.train(graph, wanted))
+        weights.append(one.model.get_weights())
+    np.testing.assert_allclose(found[:3], found[3:], rtol=1e-4)
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_a_part_without_molecules_changes_nothing():
+    one = potential()
+    one.normalise(Normalisation.of(TRAIN, one.cutoff))
+    step, found = _Step(one, 1e-9, 1.0, 10.0, 0.9), []
+    for chosen, graph in Batches(TRAIN[:20], one.cutoff, 18, split=True)():  # 18 molecules, then 2 for two parts
+        assert graph.numbers.shape == (2, 135)
+        found.append(step.train(graph, labels(one, [TRAIN[k] for k in chosen], graph))[3:])
+    np.testing.assert_array_equal(found, [[18, 270], [2, 30]])
+
+
 def test_gradients_of_the_step_are_those_of_differences():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
