@@ -80,14 +80,14 @@ def test_padding_changes_no_gradient():
 
 
 def test_a_batch_in_parts_trains_as_a_whole_one():
-    batch = TRAIN[:19]  # of 15 atoms each, so three parts, the last of them not full
+    batch = TRAIN[:11]  # of 15 atoms each, so three parts, the last of them not full
     weights, found = [], []
     for split in (False, True):
         one = potential()
         one.normalise(Normalisation.of(TRAIN, one.cutoff))
         step = _Step(one, 1e-2, 1.0, 10.0, 0.9)
-        for chosen, graph in Batches(batch, one.cutoff, 24, split=split)():
-            assert graph.numbers.shape == ((3, 105) if split else (285,))
+        for chosen, graph in Batches(batch, one.cutoff, 12, split=split)():
+            assert graph.numbers.shape == ((3, 60) if split else (165,))
             wanted = labels(one, [batch[k] for k in chosen], graph)
             for _ in range(3):
                 step.set_rate(0.0)
@@ -102,10 +102,10 @@ def test_a_part_without_molecules_changes_nothing():
     one = potential()
     one.normalise(Normalisation.of(TRAIN, one.cutoff))
     step, found = _Step(one, 1e-9, 1.0, 10.0, 0.9), []
-    for chosen, graph in Batches(TRAIN[:20], one.cutoff, 18, split=True)():  # 18 molecules, then 2 for two parts
-        assert graph.numbers.shape == (2, 135)
+    for chosen, graph in Batches(TRAIN[:10], one.cutoff, 8, split=True)():  # 8 molecules, then 2 for two parts
+        assert graph.numbers.shape == (2, 60)
         found.append(step.train(graph, labels(one, [TRAIN[k] for k in chosen], graph))[3:])
-    np.testing.assert_array_equal(found, [[18, 270], [2, 30]])
+    np.testing.assert_array_equal(found, [[8, 120], [2, 30]])
 
 
 def test_gradients_of_the_step_are_those_of_differences():

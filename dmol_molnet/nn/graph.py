@@ -33,7 +33,7 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 ALL_PAIRS = 128
 """Open molecules of at most this many atoms are searched pair by pair; larger and periodic ones by a k-d tree."""
 
-PART = 128
+PART = 64
 """Atoms that are computed at a time, where molecules are many: what they need stays in a processor's cache."""
 
 CLOSEST = 1e-3

@@ -173,7 +173,7 @@ class Potential(keras.Model):
 
         Args:
             molecules: with positions; one, or several.
-            batch_size: how many are computed at a time; None for about 128 atoms, which is fast.
+            batch_size: how many are computed at a time; None for about 64 atoms, which is fast.
 
         Returns:
             Energies [G] in eV, float64, and a list of forces [A, 3] in eV/Å; of a single `Molecule`, a number and an
