@@ -55,6 +55,7 @@ bench: .venv/.complete  ## measure again and rewrite the tables in benchmarks/
 	$(BIN)/python benchmarks/animate.py
 	$(BIN)/python benchmarks/nve.py
 	$(BIN)/python benchmarks/schnet.py  # makes an environment with torch and schnetpack in _build/peers
+	$(BIN)/python benchmarks/ace.py  # the same with mace-torch
 
 lock: .venv/.complete  ## requirements.txt anew from pyproject.toml: one hashed file for Python 3.11 to 3.13
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || uv pip install --quiet --python $(BIN)/python pip
