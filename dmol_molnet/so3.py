@@ -89,7 +89,7 @@ def irreps(value: str | Iterable[str | Irrep]) -> tuple[Irrep, ...]:
 
 
 def couplings(a: Irrep, b: Irrep) -> list[Irrep]:
-    """The irreps in the product of two: l = |l1-l2| … l1+l2, parities multiply."""
+    """The irreps in the product of two: l from the difference of theirs to the sum, parities multiply."""
     return [Irrep(l, a.parity * b.parity) for l in range(abs(a.l - b.l), a.l + b.l + 1)]
 
 

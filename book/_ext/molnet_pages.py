@@ -114,10 +114,24 @@ def write_index(app, exception):
     (Path(app.outdir) / ".nojekyll").touch()  # GitHub Pages would hide folders that begin with _
 
 
+def keep_equations(app, what, name, obj, options, lines):
+    """Set the indented equations and lists of a module's docstring as they stand, line by line."""
+    if what != "module":
+        return
+    kept, before = [], ""  # before: the last line that is not blank
+    for line in lines:
+        if line.startswith(" ") and kept and not kept[-1] and not before.startswith(" "):
+            kept += [".. code-block:: text", ""]
+        kept.append(line)
+        before = line or before
+    lines[:] = kept
+
+
 def setup(app):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow finds in the machine is not for the page
     app.connect("config-inited", complete_config)
     app.connect("config-inited", key_cache_to_package)
+    app.connect("autodoc-process-docstring", keep_equations)
     app.connect("doctree-read", free_theorems_of_shared_ids, priority=100)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("html-page-context", offer_notebook, priority=900)
