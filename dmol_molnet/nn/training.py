@@ -171,7 +171,7 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
     dtype = np.asarray(graph.positions).dtype
     energy, forces = np.zeros(len(graph.sizes), dtype), np.zeros(graph.positions.shape, dtype)
     energy[: len(molecules)] = [m.energy - potential.normalisation.reference(m) for m in molecules]
-    if all(m.forces is not None for m in molecules):
+    if molecules and all(m.forces is not None for m in molecules):
         together = np.concatenate([m.forces for m in molecules])
         forces[: len(together)] = together
     return Labels(energy, forces)
