@@ -52,7 +52,7 @@ class Pair:
 
 
 def pair(name: str) -> Pair:
-    """The pair of this name, one of `NAMES`; `k_chains`, `cumulenes` and `antipodal` make more.
+    """The pair of this name, one of `NAMES`; `k_chains`, `l_fold`, `cumulenes` and `antipodal` make more.
 
     Raises:
         InputError: there is none.
@@ -85,6 +85,26 @@ def k_chains(k: int) -> Pair:
         "different",
         "alike around every atom; only who hears of both ends can tell them apart",
     )
+
+
+def l_fold(L: int) -> Pair:
+    """A star of L neighbours, 1 Å from their centre and evenly around it, and the same star turned by half a spacing.
+
+    Nothing invariant may differ.  The tensors that an atom gathers of single neighbours differ from degree L on alone:
+    sums of Y_lm over the star vanish unless m is a multiple of L, and m = 0 does not change by a turn about z.
+
+    Args:
+        L: 2 or more.
+
+    Raises:
+        InputError: another L.
+    """
+    if isinstance(L, bool) or not isinstance(L, int | np.integer) or L < 2:
+        raise InputError(f"a star has 2 neighbours or more, not {quoted(L)}")
+    angles = 2 * np.pi * np.arange(L) / L
+    clouds = [np.stack([np.cos(a), np.sin(a), 0 * a], axis=-1) for a in (angles, angles + np.pi / L)]
+    about = "one star, turned; only tensors of degree L or more say by how much"
+    return _environments(f"{L}-fold stars", *clouds, "the same", about)
 
 
 def cumulenes(n: int) -> Pair:

@@ -9,7 +9,17 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dmol_molnet import Molecule, wl
-from dmol_molnet.counterexamples import NAMES, RELATIONS, antipodal, congruent, cumulenes, k_chains, pair, relation
+from dmol_molnet.counterexamples import (
+    NAMES,
+    RELATIONS,
+    antipodal,
+    congruent,
+    cumulenes,
+    k_chains,
+    l_fold,
+    pair,
+    relation,
+)
 from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.molecules import InputError
 from dmol_molnet.symmetry import moved, permuted, random_reflection, random_rotation
@@ -202,6 +212,20 @@ def test_large_symmetric_clouds_are_matched_quickly():
     assert congruent(a, moved(permuted(a, np.random.default_rng(0).permutation(120)), random_rotation(3)), False)
 
 
+@pytest.mark.parametrize("fold", [2, 3, 4, 7])
+def test_turned_stars_are_the_same_and_not_on_the_same_places(fold):
+    p = l_fold(fold)
+    assert (p.name, len(p.a), len(p.edges)) == (f"{fold}-fold stars", fold + 1, fold)
+    assert relation(p.a, p.b) == p.relation == "the same"
+    spokes, turned = p.a.positions[1:], p.b.positions[1:]
+    np.testing.assert_allclose(np.linalg.norm(spokes, axis=1), 1)
+    assert np.linalg.norm(spokes[:, None] - turned, axis=-1).min() > 1 / fold
+    for power in range(1, fold + 1):  # sums of (x + iy)^m, and so of Y_lm, vanish below m = L
+        sums = [((x[:, 0] + 1j * x[:, 1]) ** power).sum() for x in (spokes, turned)]
+        assert np.allclose(sums, 0) == (power < fold)
+    np.testing.assert_allclose(sums, [fold, -fold])
+
+
 def test_named_pairs_are_what_they_are_called():
     for name in NAMES:
         p = pair(name)
@@ -220,6 +244,7 @@ def test_named_pairs_are_what_they_are_called():
         (lambda: pair(["hexagon"]), "no pair is called"),
         (lambda: k_chains(1), "2 atoms or more on its line, not 1"),
         (lambda: k_chains(2.5), "not 2.5"),
+        (lambda: l_fold(1), "2 neighbours or more, not 1"),
         (lambda: cumulenes(1), "2 carbons or more, not 1"),
         (lambda: congruent(Molecule([6]), Molecule([6])), "has no positions"),
     ],

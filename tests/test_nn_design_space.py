@@ -88,6 +88,24 @@ def test_features_turn_by_their_irreps(name, parity, float64):
             np.testing.assert_allclose(turned[irrep], expected, atol=1e-10 * np.abs(expected).max())
 
 
+def test_a_trace_has_the_start_and_every_layer_and_ends_with_the_features(float64):
+    model, one = small("nequip", layers=3, l_max=2, hidden_l_max=2), molecule("CO")
+    graph = MolecularGraph.from_molecules(one, 3.0)
+    trace = model.trace(graph)
+    assert [list(h) for h in trace] == [["0e"], *[["0e", "1o", "2e"]] * 3]
+    n = len(one)
+    rows = model.embedding.numpy()[np.asarray(one.numbers) - 1]
+    np.testing.assert_array_equal(trace[0]["0e"][:n], rows)
+    for irrep, h in model.features(graph).items():
+        np.testing.assert_array_equal(trace[-1][irrep], h)
+    shorter = small("nequip", layers=2, l_max=2, hidden_l_max=2)
+    for mine, theirs in zip(model.interactions, shorter.interactions, strict=False):  # the same first layers
+        if [w.shape for w in mine.weights] == [w.shape for w in theirs.weights]:
+            theirs.set_weights(mine.get_weights())
+    shorter.embedding.assign(model.embedding)
+    np.testing.assert_allclose(shorter.trace(graph)[1]["2e"], trace[1]["2e"], atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [

@@ -143,6 +143,7 @@ class AtomicBasis(Layer):
         self.up = [self.weight(f"up_{irrep}", channels, channels) for irrep in self.senders]
         self.mix = self.weight("mix", len(self.paths), channels, channels)
         self.couplings = [self._coupling(sender, l_max) for sender in self.senders]
+        self.built = True  # or Keras would trace the whole layer before it is first called
 
     def call(self, h, Y, r, graph: MolecularGraph):
         """h [rows of the senders, A, K], Y [(l_max+1)^2, P], r [P] Å -> [rows of the receivers, A, K]."""

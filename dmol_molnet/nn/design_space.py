@@ -157,33 +157,36 @@ class Network(keras.Model):
 
         What no readout reads (directions in the last layer, for an energy) has the random weights of the beginning.
         """
-        layers, (before, Y, r, z) = self._run(graph, positions)
-        _, interaction, h = layers[-1]
-        found = {irrep: _part(h, interaction.receivers, irrep) for irrep in interaction.receivers}
+        return self.trace(graph, positions)[-1]
+
+    def trace(self, graph: MolecularGraph, positions: tf.Tensor | None = None) -> list[dict[str, tf.Tensor]]:
+        """The features at the start and after each layer, T + 1 of them, each as of `features`."""
+        layers, (before, Y, r, z, start) = self._run(graph, positions)
+        found = [{SCALAR: start}]
+        found += [{x: _part(h, made.receivers, x) for x in made.receivers} for _, made, h in layers]
         if self.rest:
             h = self.rest(before, Y, r, z, graph)
-            found |= {x: _part(h, self.rest.receivers, x) for x in self.rest.receivers if x not in found}
-        found = {irrep: found[irrep] for irrep in sorted(found)}
-        return {str(x): y[0] if x.l == 0 else tf.transpose(y, [1, 2, 0]) for x, y in found.items()}
+            found[-1] = {x: _part(h, self.rest.receivers, x) for x in self.rest.receivers} | found[-1]
+        return [{str(x): h[x][0] if x.l == 0 else tf.transpose(h[x], [1, 2, 0]) for x in sorted(h)} for h in found]
 
     def get_config(self):
         """The arguments, for saving."""
         return {**super().get_config(), **self.arguments, "neighbors": self.neighbors}
 
     def _run(self, graph, positions):
-        """(t, interaction, features [rows, A, K]) of every layer; and what entered the last one."""
+        """(t, interaction, features [rows, A, K]) of every layer; what entered the last one; and the first features."""
         vectors = tf.cast(pair_vectors(graph, positions), self.compute_dtype)  # [P, 3]
         r = lengths(vectors)  # [P]
         Y = spherical_harmonics(self.l_max, vectors / r[:, None])  # [(l_max+1)^2, P]
         row = np.full(len(SYMBOLS), -1)
         row[list(self.numbers)] = np.arange(len(self.numbers))
         z = tf.one_hot(tf.gather(tf.constant(row), graph.numbers), len(self.numbers), dtype=r.dtype)  # [A, Z]
-        h = (z @ self.embedding)[None]  # [1, A, K]
+        h = start = (z @ self.embedding)[None]  # [1, A, K]
         found = []
         for t, interaction in enumerate(self.interactions):
             before, h = h, interaction(h, Y, r, z, graph)
             found.append((t, interaction, h))
-        return found, (before, Y, r, z)
+        return found, (before, Y, r, z, start)
 
 
 @keras.saving.register_keras_serializable(package="dmol_molnet")
