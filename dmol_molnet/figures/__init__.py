@@ -8,6 +8,7 @@ from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
+from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
@@ -24,6 +25,7 @@ __all__ = [
     "cloud",
     "color",
     "draw",
+    "fragments",
     "glue",
     "histogram",
     "in_space",
