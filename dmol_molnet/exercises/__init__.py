@@ -52,6 +52,7 @@ CHAPTERS = {
     "message_passing": "Message passing",
     "coordinates": "Coordinates, and what distances miss",
     "schnet": "SchNet: an invariant potential",
+    "design_space": "One design space",
     "normalisation": "Normalisation",
 }
 """The chapters that have exercises: the names of their pages, and their titles."""

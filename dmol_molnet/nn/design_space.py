@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import keras
@@ -410,8 +411,9 @@ def describe(name: str) -> str:
         InputError: an unknown name.
     """
     arguments = ", ".join(f"{key}={value!r}" for key, value in defaults(name).items())
-    lines = [name, *(f"  {key:<12} {value}" for key, value in ROWS[name]._asdict().items())]
-    return "\n".join([*lines, f"  {'defaults':<12} {arguments}"])
+    values = {**ROWS[name]._asdict(), "defaults": arguments}
+    lines = [textwrap.fill(f"  {key:<12} {value}", 84, subsequent_indent=" " * 15) for key, value in values.items()]
+    return "\n".join([name, *lines])
 
 
 def _find(name: str):
