@@ -1,7 +1,7 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
-`show` puts a figure into a page.  `messages` and `refinement` tell a story in steps; `animate`, `still` and `stepper`
-draw it.
+`show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
+`stepper` draw it.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
@@ -13,6 +13,7 @@ from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
+from dmol_molnet.figures.turning import turning
 
 __all__ = [
     "COLORS",
@@ -40,5 +41,6 @@ __all__ = [
     "stepper",
     "still",
     "style",
+    "turning",
     "unfolding",
 ]

@@ -429,7 +429,7 @@ def animate(story: Story, theme: str = "light", fps: float = 1.0) -> Animation:
     """The story as a film: shown in a notebook or page, and saved to .mp4 or .gif.
 
     Args:
-        story: from `messages` or `refinement`.
+        story: from `messages`, `refinement` or `turning`.
         theme: "light" or "dark".
         fps: frames a second; each step stays for one or a few.
 

@@ -40,7 +40,7 @@ def stepper(story: Story, still: Picture) -> Stepper:
     The output needs nothing but itself, so it works in a page, from a file, in Colab and in Jupyter.
 
     Args:
-        story: from `messages` or `refinement`.
+        story: from `messages`, `refinement` or `turning`.
         still: the same story in one picture, with its text alternative; it is shown where there is no JavaScript.
     """
     return Stepper(story, still)

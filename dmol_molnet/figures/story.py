@@ -264,7 +264,7 @@ def messages(
         raise InputError("there must be an atom to follow")
     width = max(layer.width for layer in layers)
     scale = max(layer.scale for layer in layers)
-    panel, middles = _panel(molecule, names, width)
+    panel, middles = panel_of(molecule, names, width)
     left, right = replace(panel, name="inputs of the layer"), replace(panel, name="outputs of the layer")
 
     def beside(table: np.ndarray, atoms: Sequence[int]) -> dict[int, Row]:
@@ -272,7 +272,7 @@ def messages(
         for v in atoms:
             slack = (width - len(table[v])) * tables.CELL[0] / 2  # a short row stays near its atom
             x = np.clip(molecule_at[v][0], middles[v][0] - slack, middles[v][0] + slack)
-            rows[v] = _numbers(x - len(table[v]) * tables.CELL[0] / 2, middles[v][1], table[v], scale)
+            rows[v] = row_of(x - len(table[v]) * tables.CELL[0] / 2, middles[v][1], table[v], scale)
         return rows
 
     molecule_at = [(node.x, node.y) for node in panel.nodes]
@@ -305,9 +305,7 @@ def messages(
             senders = layer.j[layer.i == v].tolist()
             heading = f"{names[v]} in layer {t}"
             hold = 2 if t == 1 and v == chosen[0] else 1
-            sent = [
-                f"{names[j]} sends {_vector(m)}" for j, m in zip(senders, layer.messages[layer.i == v], strict=True)
-            ]
+            sent = [f"{names[j]} sends {vector(m)}" for j, m in zip(senders, layer.messages[layer.i == v], strict=True)]
             ring = replace(inputs, focus=(v,))
             outputs = replace(outputs, focus=(v,))
             hears = f"{names[v]} hears from its {'neighbour' if len(sent) == 1 else f'{len(sent)} neighbours'}: "
@@ -322,9 +320,9 @@ def messages(
             )
             step(
                 f"{layer.aggregate} at {names[v]}",
-                f"The {layer.aggregate} of its messages is {_vector(layer.aggregates[v])}."
+                f"The {layer.aggregate} of its messages is {vector(layer.aggregates[v])}."
                 if sent
-                else f"The {layer.aggregate} of no messages is {_vector(layer.aggregates[v])}.",
+                else f"The {layer.aggregate} of no messages is {vector(layer.aggregates[v])}.",
                 ring,
                 outputs,
                 heading,
@@ -338,8 +336,8 @@ def messages(
             through = "" if layer.activation == "linear" else f", put through {layer.activation},"
             step(
                 f"output of {names[v]}",
-                f"{names[v]} itself adds {_vector(layer.own[v])}; the total{through} is its output: "
-                f"{_vector(layer.outputs[v])}.",
+                f"{names[v]} itself adds {vector(layer.own[v])}; the total{through} is its output: "
+                f"{vector(layer.outputs[v])}.",
                 ring,
                 outputs,
                 heading,
@@ -364,7 +362,7 @@ def messages(
         title or f"Message passing on {molecule.formula}",
         (left, right),
         (
-            -_name_width([step for news in steps for step in news]),
+            -name_width([step for news in steps for step in news]),
             -n_rows * PITCH - 0.05,
             width * tables.CELL[0] + 0.05,
             0.05,
@@ -406,7 +404,7 @@ def refinement(
     panels = []
     for graph, name in zip(graphs, names, strict=False):
         texts = [str(v) for v in parts(graph)[0]]
-        panels.append(replace(_panel(graph, texts, 0)[0], name=name))
+        panels.append(replace(panel_of(graph, texts, 0)[0], name=name))
     n_rounds, steps, before = results[0].rounds, [], None
     for t in range(n_rounds + 1):
         colors = [[*result.history[t].values()] for result in results]
@@ -429,7 +427,7 @@ def refinement(
     return Story(
         title or " and ".join(["Colour refinement of " + str(names[0]), *names[1:]][: len(graphs)]),
         tuple(panels),
-        (-_name_width(steps), -height - 0.05, len(graphs) * tables.CELL[0] + 0.05, 0.05),
+        (-name_width(steps), -height - 0.05, len(graphs) * tables.CELL[0] + 0.05, 0.05),
         tuple(steps),
         tuple(telling),
     )
@@ -457,7 +455,7 @@ def check_size(molecule: Molecule) -> None:
 # ------------------------------------------------------------------------------------------------ helpers
 
 
-def _name_width(steps: Sequence[Step]) -> float:
+def name_width(steps: Sequence[Step]) -> float:
     """Room for the longest name in the ledger."""
     return 0.2 + 0.115 * max(len(row.name) for step in steps for row in step.ledger)
 
@@ -508,7 +506,7 @@ def _followed(molecule: Molecule) -> list[int]:
     return sorted(kinds[kind] for kind in sorted(kinds)[:3])
 
 
-def _panel(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tuple[Panel, np.ndarray]:
+def panel_of(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tuple[Panel, np.ndarray]:
     """The drawing, and the middles [N, 2] of rows of `width` numbers beside its nodes."""
     nodes, edges, orders, _, fills = parts(graph)
     number = {v: k for k, v in enumerate(nodes)}
@@ -549,7 +547,8 @@ def _panel(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tupl
     ), middles
 
 
-def _numbers(x: float, y: float, values: np.ndarray, scale: float, name: str = "", rule: bool = False) -> Row:
+def row_of(x: float, y: float, values: np.ndarray, scale: float, name: str = "", rule: bool = False) -> Row:
+    """A row of these numbers, written and coloured."""
     values = [float(value) for value in values]
     texts, fills = ([make(value) for value in values] for make in (tables.number, lambda v: tables.shade(v, scale)))
     return Row(float(x), float(y), tuple(values), tuple(texts), tuple(fills), name, rule)
@@ -563,7 +562,7 @@ def _ledger(layer: _Layer, v: int, names: list[str], scale: float) -> list[Row]:
     lines += [(layer.aggregate, layer.aggregates[v]), ("own", layer.own[v])]
     lines += [(total if layer.activation == "linear" else f"{layer.activation}({total})", layer.outputs[v])]
     ruled = {len(lines) - 3, len(lines) - 1}
-    return [_numbers(0, -(k + 0.5) * PITCH, m, scale, name, k in ruled and k > 0) for k, (name, m) in enumerate(lines)]
+    return [row_of(0, -(k + 0.5) * PITCH, m, scale, name, k in ruled and k > 0) for k, (name, m) in enumerate(lines)]
 
 
 def _count_rows(counts: list[Counter]) -> list[Row]:
@@ -609,12 +608,13 @@ def _round_in_words(t: int, n_rounds: int, before, colors, names, found) -> str:
     return says
 
 
-def _vector(values: np.ndarray) -> str:
+def vector(values: np.ndarray) -> str:
+    """Numbers in brackets, for a sentence."""
     return f"({', '.join(tables.number(float(value)) for value in values)})"
 
 
 def _each(names: Sequence[str], table: np.ndarray) -> str:
-    return ", ".join(f"{name} {_vector(row)}" for name, row in zip(names, table, strict=True))
+    return ", ".join(f"{name} {vector(row)}" for name, row in zip(names, table, strict=True))
 
 
 def _listed(words: Sequence[Hashable]) -> str:
