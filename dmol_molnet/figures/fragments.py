@@ -73,6 +73,6 @@ def fragments(
         ax.text(middle, 0.5, f"{symbol}{v}", ha="center", va="bottom", fontsize=9, color=ink(ax))
     ax.add_collection(PolyCollection(boxes, facecolors=fills, edgecolors=GRAY, linewidths=0.3), autolim=False)
     width = len(symbols) * (channels + GAP) - GAP
-    ax.set(xlim=(-8.5 if named else -0.3, width + 0.3), ylim=(y + LAYER_GAP - 0.3, 2.6), aspect="equal", title=title)
+    ax.set(xlim=(-8.5 if named else -0.3, width + 0.3), ylim=(y + LAYER_GAP - 0.3, 2.0), aspect="equal", title=title)
     ax.set_axis_off()
     return ax.figure
