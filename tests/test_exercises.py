@@ -12,8 +12,10 @@ import tensorflow as tf
 from conftest import ROOT
 
 from dmol_molnet import InputError, Molecule, exercises
+from dmol_molnet.counterexamples import k_chains, pair
 from dmol_molnet.exercises.engine import STATES
 from dmol_molnet.nn.message_passing import MessagePassing, directed_edges, one_hot
+from dmol_molnet.nn.separation import separates
 
 ALL = list(exercises.catalog().values())
 each_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.name)
@@ -214,6 +216,37 @@ def test_derived_forces_are_the_slopes_of_the_energy():
     moves = 1e-5 * np.eye(12).reshape(12, 4, 3)
     slopes = np.array([energy(x + d) - energy(x - d) for d in moves]).reshape(4, 3) / 2e-5
     np.testing.assert_allclose(forces(x, lambda r: 2 * np.cos(2 * r)), -slopes, atol=1e-7)
+
+
+def test_the_smallest_network_for_5_chains_is_the_smallest():
+    answer, chains = defined(exercises.get("smallest-network").solution), k_chains(5)
+    assert separates("mace", chains, seeds=range(2), **answer)
+    for key in answer:
+        less = {**answer, key: answer[key] - 1}
+        if less["l_max"] < less["hidden_l_max"]:
+            less["hidden_l_max"] = 0
+        assert not separates("mace", chains, seeds=[0], **less), key
+
+
+def test_a_product_of_sums_of_vectors_reads_the_row_of_painn():
+    def block(molecule, edges):
+        """Inner products of sums of vectors over neighbours, weighed by random functions of the distance."""
+        x, rng, total = molecule.positions, np.random.default_rng(0), 0.0
+        c = rng.normal(size=(2, 4))
+        for i in range(len(x)):
+            js = [b if a == i else a for a, b in edges.tolist() if i in (a, b)]
+            r = x[i] - x[js]
+            d = np.linalg.norm(r, axis=1, keepdims=True)
+            u, v = ((a * np.cos(np.arange(4) * d)).sum(axis=1) @ (r / d) for a in c)
+            total += np.tanh(u @ v) + (u @ u) ** 2
+        return total
+
+    pairs = {
+        "A": pair("2-body"), "B": pair("3-body"), "C": pair("hexagon"), "D": pair("enantiomers"), "E": k_chains(2),
+        "F": pair("4-body, isosceles"),
+    }  # fmt: skip
+    told = [name for name, p in pairs.items() if abs(block(p.a, p.edges) - block(p.b, p.edges)) > 1e-6]
+    assert "".join(told) == defined(exercises.get("read-a-row").solution)
 
 
 # --- questions
