@@ -117,7 +117,7 @@ def animate(
       dmol-molnet animate C1CCC2CCCCC2C1 -o decalin.gif --refine --no-hydrogens
     """
     from dmol_molnet import figures
-    from dmol_molnet.figures.animate import destination
+    from dmol_molnet.figures.film import destination
 
     drawn, path = read_molecule(molecule, hydrogens), destination(output)
     figures.style(theme)  # a wrong theme is told before TensorFlow starts

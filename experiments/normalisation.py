@@ -33,6 +33,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+from common import write
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "dmol_molnet" / "data" / "normalisation.json"
@@ -223,13 +224,6 @@ def spread(values: list[float]) -> str:
     """The mean and the range, in as many digits as make sense."""
     digits = 0 if np.mean(values) >= 100 else 1
     return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def write(path: Path, text: str) -> None:
-    """All or nothing."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from test_figures_story import run
 
 from dmol_molnet import InputError, Molecule
 from dmol_molnet.figures import animate, messages, refinement, show, still
-from dmol_molnet.figures.animate import DPI, FORMATS
+from dmol_molnet.figures.animate import DPI
+from dmol_molnet.figures.film import FORMATS
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="films need the extra `anim`")
 

@@ -1,7 +1,7 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
-`stepper` draw it.
+`stepper` draw it.  `turntable` films a molecule that turns.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
@@ -14,6 +14,7 @@ from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
 from dmol_molnet.figures.turning import turning
+from dmol_molnet.figures.turntable import Turntable, turntable
 
 __all__ = [
     "COLORS",
@@ -22,6 +23,7 @@ __all__ = [
     "Picture",
     "Stepper",
     "Story",
+    "Turntable",
     "animate",
     "cloud",
     "color",
@@ -42,5 +44,6 @@ __all__ = [
     "still",
     "style",
     "turning",
+    "turntable",
     "unfolding",
 ]

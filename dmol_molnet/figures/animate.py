@@ -1,18 +1,13 @@
 """A story as a film, and as a still with numbered panels.
 
 A `Scene` builds the artists of a story once and sets them to any step; a film renders each distinct state once, on a
-kept background, and holds it by repeating the frame.  Lengths on the canvas are inches.
+kept background.  Lengths on the canvas are inches.
 """
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-import os
-import tempfile
 import textwrap
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +18,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 from matplotlib.text import Text
@@ -31,6 +25,7 @@ from matplotlib.transforms import Bbox
 
 from dmol_molnet.figures import tables
 from dmol_molnet.figures.draw import HIGHLIGHT
+from dmol_molnet.figures.film import Film
 from dmol_molnet.figures.story import Panel, Row, Step, Story, View
 from dmol_molnet.figures.style import GRAY, ON_COLOR, THEMES, show, style
 from dmol_molnet.molecules import InputError, quoted
@@ -39,17 +34,6 @@ SIZE = 14.0, 6.0
 """Width and height of a film, in inches."""
 
 DPI = 100
-
-COLORS_OF_GIF = 64
-
-FORMATS = {
-    ".mp4": "a film with controls",
-    ".gif": "a film that repeats",
-    ".html": "a page to step through",
-    ".svg": "a still",
-    ".png": "a still",
-}
-
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -272,7 +256,7 @@ def _short(counter: str) -> str:
 # ------------------------------------------------------------------------------------------------ film
 
 
-class Animation:
+class Animation(Film):
     """A story as a film.
 
     Attributes:
@@ -284,134 +268,26 @@ class Animation:
     def __init__(self, story: Story, theme: str = "light", fps: float = 1.0):
         if theme not in THEMES:
             raise InputError(f"a theme is {' or '.join(THEMES)}, not {quoted(theme)}")
-        if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0.05 <= fps <= 60:
-            raise InputError(f"the frames a second are a number from 0.05 to 60, not {quoted(fps)}")
-        self.story, self.theme, self.fps = story, theme, float(fps)
-
-    @property
-    def seconds(self) -> float:
-        """How long the film is."""
-        return self.story.n_frames / self.fps
+        self.story, self.theme = story, theme
+        super().__init__(
+            story.title,
+            holds=[step.hold for step in story.steps],
+            says=[f"{step.counter}: {step.sentence}" for step in story.steps],
+            fps=fps,
+            poster=story.telling[-1],
+        )
 
     @cached_property
     def _stage(self) -> _Stage:
         return _Stage(self.story, self.theme)
-
-    @cached_property
-    def _states(self) -> list[np.ndarray]:
-        return list(self.states())
 
     def states(self) -> Iterator[np.ndarray]:
         """Each step rendered once: uint8 [height, width, 3]."""
         for step in self.story.steps:
             yield self._stage.render(step)
 
-    def save(self, path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
-        """Write the film (.mp4, .gif), a page to step through (.html) or the still (.svg, .png).
-
-        Args:
-            path: its ending says what is written.  The file appears when it is complete.
-            progress: called with the steps rendered so far, and their number.
-
-        Raises:
-            InputError: an unknown ending, a folder that is not there or not writable, or no moviepy for .mp4.
-        """
-        path = destination(path)
-        writers = {".mp4": self._mp4, ".gif": self._gif, ".html": self._html, ".svg": self._still, ".png": self._still}
-        if path.suffix.lower() in (".mp4", ".gif") and "_states" not in self.__dict__:
-            states = []
-            for state in self.states():
-                states.append(state)
-                if progress is not None:
-                    progress(len(states), len(self.story.steps))
-            self.__dict__["_states"] = states
-        part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
-        try:
-            writers[path.suffix.lower()](part)
-            if not part.exists() or part.stat().st_size == 0:
-                raise OSError(f"{path.name} came out empty: the encoder failed without saying why")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
-
-    def _repr_html_(self) -> str:
-        """The film with its controls, a poster, and the sentences as captions; nothing moves by itself."""
-        with tempfile.TemporaryDirectory() as folder:
-            film = self.save(Path(folder) / "film.mp4").read_bytes()
-        file = io.BytesIO()
-        _image(self._states[min(self.story.telling[-1], len(self._states) - 1)]).quantize(64).save(file, "PNG")
-        name = html.escape(f"{self.story.title}: a film of {len(self.story.steps)} steps", quote=True)
-        poster, film, captions = (
-            f"data:{kind};base64,{base64.b64encode(data).decode()}"
-            for kind, data in (
-                ("image/png", file.getvalue()),
-                ("video/mp4", film),
-                ("text/vtt", self.captions().encode()),
-            )
-        )
-        width, height = self._states[0].shape[1::-1]
-        return (
-            f'<video controls muted playsinline preload="none" width="{width}" height="{height}" aria-label="{name}" '
-            f'poster="{poster}" style="max-width: 100%; height: auto">'
-            f'<source src="{film}" type="video/mp4">'
-            f'<track kind="captions" srclang="en" label="What happens" src="{captions}"></video>'
-        )
-
-    def __repr__(self) -> str:
-        return f"Animation({self.story.title!r}, {len(self.story.steps)} steps, {self.seconds:g} s)"
-
-    def captions(self) -> str:
-        """The counters and sentences as WebVTT."""
-        cues, frame = ["WEBVTT"], 0
-        for step in self.story.steps:
-            start, frame = frame, frame + step.hold
-            times = " --> ".join(_clock(f / self.fps) for f in (start, frame))
-            cues.append(f"{times}\n{step.counter}: {html.escape(step.sentence, quote=False)}")
-        return "\n\n".join(cues) + "\n"
-
-    def _mp4(self, path: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # moviepy 1.0.3, when Python compiles it
-            try:
-                from moviepy.video.VideoClip import VideoClip
-            except ImportError:
-                raise InputError("films in .mp4 are written by moviepy: pip install 'moviepy>=1.0.3'") from None
-        frames = [k for k, step in enumerate(self.story.steps) for _ in range(step.hold)]
-        # The name of the first argument is not the same in moviepy 1 and 2.
-        clip = VideoClip(lambda t: self._states[frames[min(int(t * self.fps + 1e-6), len(frames) - 1)]])
-        clip.duration = clip.end = len(frames) / self.fps
-        clip.write_videofile(
-            str(path),
-            fps=self.fps,
-            codec="libx264",
-            audio=False,
-            preset="veryfast",
-            logger=None,
-            ffmpeg_params=["-pix_fmt", "yuv420p", "-crf", "26", "-tune", "animation", "-movflags", "+faststart"],
-        )
-
-    def _gif(self, path: Path) -> None:
-        """One palette for all, so that nothing flickers; a state that stays is one frame with its time."""
-        some = [self._states[k] for k in sorted({0, len(self._states) // 2, len(self._states) - 1})]
-        stress = np.full_like(some[0][:60], np.array(to_rgb(HIGHLIGHT)) * 255)  # thin rings would not get a colour
-        some = np.concatenate([*some, stress])
-        palette = _image(some).quantize(COLORS_OF_GIF, dither=0)
-        fills = np.array(palette.getpalette()[: 3 * COLORS_OF_GIF]).reshape(-1, 3)
-        paper = self._states[0][0, 0].astype(int)
-        fills[np.abs(fills - paper).max(axis=1) <= 5] = paper  # not the mean of paper and the edges of letters
-        palette.putpalette(fills.ravel().tolist())
-        images, before = [], None
-        for state in self._states:
-            image = _image(state).quantize(palette=palette, dither=0)
-            now = np.asarray(image)
-            if before is not None:  # what stays is transparent, which packs well
-                image.frombytes(np.where(now == before, np.uint8(COLORS_OF_GIF), now).tobytes())
-            images.append(image)
-            before = now
-        times = [round(1000 * step.hold / self.fps) for step in self.story.steps]
-        options = {"loop": 0, "disposal": 1, "optimize": False, "transparency": COLORS_OF_GIF}
-        images[0].save(path, save_all=True, append_images=images[1:], duration=times, **options)
+    def _writers(self) -> dict[str, Callable[[Path], None]]:
+        return {**super()._writers(), ".html": self._html, ".svg": self._still, ".png": self._still}
 
     def _still(self, path: Path) -> None:
         with style(self.theme):
@@ -437,25 +313,6 @@ def animate(story: Story, theme: str = "light", fps: float = 1.0) -> Animation:
         InputError: another theme or an impossible number of frames.
     """
     return Animation(story, theme, fps)
-
-
-def destination(path: str | Path) -> Path:
-    """The path, if a film, a page or a still can be written there.
-
-    Raises:
-        InputError: an unknown ending, or a folder that is not there or not writable.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        known = ", ".join(f"{ending} ({what})" for ending, what in FORMATS.items())
-        raise InputError(f"{quoted(str(path))} does not end in a format that can be written: {known}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {quoted(str(path.parent))} to write into")
-    if path.is_dir():
-        raise InputError(f"{quoted(str(path))} is a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"the folder {quoted(str(path.parent))} is not writable")
-    return path
 
 
 def in_words(story: Story) -> str:
@@ -531,14 +388,3 @@ class _Stage:
 def _ledger_width(story: Story) -> float:
     left, _, right, _ = story.ledger
     return min(max(0.66 * (right - left), 1.9), 4.2)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(seconds, 60)
-    return f"{int(minutes // 60):02d}:{int(minutes % 60):02d}:{seconds:06.3f}"
-
-
-def _image(state: np.ndarray):
-    from PIL import Image
-
-    return Image.fromarray(state)

@@ -37,7 +37,7 @@ def fragments(
         symbols: of the atoms, above their tables; padded atoms are left out.
         ax: where; None makes a new figure.
         channels: how many are shown, from the first on.
-        named: whether layers and irreps are named to the left.
+        named: whether irreps, and layers if there are several, are named to the left.
         title: above the drawing.
 
     Returns:
@@ -64,7 +64,7 @@ def fragments(
             if named:
                 ax.text(-0.6, y - h.shape[2] / 2, irrep, ha="right", va="center", fontsize=8, color=ink(ax))
             y -= h.shape[2] + GAP
-        if named:
+        if named and len(trace) > 1:
             name = f"layer {t}" if t else "start"
             ax.text(-3.6, (top + y + GAP) / 2, name, ha="right", va="center", fontsize=9, color=ink(ax))
         y += GAP - LAYER_GAP
