@@ -58,11 +58,12 @@ class Ours:
 
         from dmol_molnet import Molecule
         from dmol_molnet.nn.design_space import build
-        from dmol_molnet.nn.graph import Batches, part_size
+        from dmol_molnet.nn.graph import Batches, in_threads, part_size
         from dmol_molnet.nn.harmonics import spherical_harmonics
         from dmol_molnet.nn.potential import Normalisation, Potential
         from dmol_molnet.nn.training import _Step, labels
 
+        self.in_threads = in_threads
         self.tf, self.version = tf, f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -123,15 +124,17 @@ class Ours:
         if work == "train":
             return self.step.train(self.whole, self.wanted)
         if work == "forward":
-            return np.concatenate([self.energy(graph).numpy() for graph in self.graphs["molecules"]])
+            return np.concatenate(
+                list(self.in_threads(lambda graph: self.energy(graph).numpy(), self.graphs["molecules"]))
+            )
         if work == "product":
-            found = [self.product(*part) for part in self.parts]
+            found = self.in_threads(lambda part: self.product(*part), self.parts)
             return [np.concatenate(list(map(read, x)), 1) for x in zip(*found, strict=True)]
         if work == "harmonics":
             return read(self.harmonics(self.vectors))
         if work == "harmonics-gradient":
             return list(map(read, self.harmonics_gradient(self.vectors, self.harmonic)))
-        found = [self.potential.on_graph(graph) for graph in self.graphs["box" if work == "box" else "molecules"]]
+        found = self.in_threads(self.potential.on_graph, self.graphs["box" if work == "box" else "molecules"])
         return [np.concatenate(x) for x in zip(*found, strict=True)]
 
     def arrays(self, folder: Path) -> float:

@@ -22,6 +22,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import tee
 from pathlib import Path
 
 import keras
@@ -29,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
-from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
+from dmol_molnet.nn.graph import Batches, MolecularGraph, in_threads, molecule_sum, neighbors, part_size
 
 # ------------------------------------------------------------------------------------------------ normalisation
 
@@ -189,8 +190,9 @@ class Potential(keras.Model):
         energies = np.array([self._reference(molecule) for molecule in molecules], float)
         forces = [np.zeros((0, 3))] * len(molecules)
         size = part_size(molecules) if batch_size is None else batch_size
-        for chosen, graph in Batches(molecules, self.cutoff, size, rounded=True)():
-            e, f = self.on_graph(graph)
+        batches, same = tee(Batches(molecules, self.cutoff, size, rounded=True)())
+        results = in_threads(self.on_graph, (graph for _, graph in same))
+        for (chosen, _), (e, f) in zip(batches, results, strict=True):
             energies[chosen] += e[: len(chosen)]
             start = 0
             for k in chosen:
