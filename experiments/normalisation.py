@@ -33,7 +33,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-from common import write
+from common import rounded, spread, write
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "dmol_molnet" / "data" / "normalisation.json"
@@ -170,11 +170,6 @@ def run(name: str, seed: int, options: dict) -> dict:
     }
 
 
-def rounded(value: float, digits: int = 6) -> float:
-    """As many digits as the table needs."""
-    return float(f"{value:.{digits}g}")
-
-
 # ------------------------------------------------------------------------------------------------ small molecules
 
 
@@ -218,12 +213,6 @@ def table(result: dict) -> str:
         true = spread([1000 * r["derivative_force_rmse"] for r in two])
         lines += ["", f"With two scales, the force RMSE of the true derivative of the energy is {true} meV/Å."]
     return "\n".join(lines) + "\n"
-
-
-def spread(values: list[float]) -> str:
-    """The mean and the range, in as many digits as make sense."""
-    digits = 0 if np.mean(values) >= 100 else 1
-    return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def main() -> None:

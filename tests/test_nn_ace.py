@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from dmol_molnet import InputError, Molecule, so3, symmetry
 from dmol_molnet.nn import ace
-from dmol_molnet.nn.ace import AtomicBasis, Message, ProductBasis, Radial, Readout, Update
+from dmol_molnet.nn.ace import AtomicBasis, LayerNorm, Message, ProductBasis, Radial, Readout, Update
 from dmol_molnet.nn.graph import MolecularGraph, lengths, pair_vectors
 from dmol_molnet.nn.harmonics import spherical_harmonics
 from dmol_molnet.so3 import Irrep
@@ -231,6 +231,23 @@ def test_gates_need_scalars():
         Update("1o", "0e", K, gates=True)
 
 
+def test_the_layer_norm_brings_every_irrep_to_size_one_and_turns():
+    irreps = so3.irreps("0e+0o+1o+2e")
+    layer, h = LayerNorm("0e+0o+1o+2e", K), 7.0 * features(irreps, 4)
+    new, start = layer(tf.constant(h)).numpy(), 0
+    for irrep in irreps:
+        rows = slice(start, start + irrep.dim)
+        part = h[rows] - (h[rows].mean(axis=-1, keepdims=True) if irrep == Irrep(0, 1) else 0)
+        for atom in range(4):
+            size = np.sqrt(np.sum(part[:, atom] ** 2) / (irrep.dim * K) + 1e-3)
+            np.testing.assert_allclose(new[rows, atom], part[:, atom] / size, rtol=1e-12)
+        start += irrep.dim
+    D = rotated(irreps, symmetry.random_reflection(3))
+    turned = layer(tf.constant(np.einsum("mn,nak->mak", D, h)))
+    np.testing.assert_allclose(turned, np.einsum("mn,nak->mak", D, new), atol=1e-12)
+    assert np.abs(layer(tf.constant(0 * h))).max() == 0  # no direction, no jump
+
+
 def test_a_readout_is_one_number_an_atom_and_component():
     h = features(so3.irreps("1o"), 5)
     assert Readout(K, seed=0)(tf.constant(h)).shape == (5, 3)
@@ -272,7 +289,7 @@ def test_a_path_that_is_not_there_is_refused():
 def test_layers_come_back_from_their_configuration():
     for layer in (
         Radial(2, K), AtomicBasis("0e", "0e+1o", 1, K, neighbors=4.0), ProductBasis("0e+1o", "0e", 2),
-        Message([2], K), Update("0e", "0e", K), Readout(K, 4),
+        Message([2], K), Update("0e", "0e", K), LayerNorm("0e+1o", K), Readout(K, 4),
     ):  # fmt: skip
         again = type(layer).from_config(layer.get_config())
         assert again.get_config() == layer.get_config()

@@ -73,6 +73,16 @@ def test_forces_are_minus_the_slope_of_the_energy_and_turn_with_the_molecule(nam
     assert -(ends[0] - ends[1]) / (2 * h) == pytest.approx(np.sum(F * d), rel=1e-6)
 
 
+def test_with_norms_energies_follow_all_symmetries_and_loudness_does_not_matter(float64):
+    one = molecule()
+    for norm in (False, True):
+        model = small("nequip", memory="none", norm=norm)
+        symmetry.assert_equivariant(lambda one, model=model: answer(model, one), one)
+        before = answer(model, one)
+        model.embedding.assign(50 * model.embedding)
+        assert (abs(answer(model, one) / before - 1) < 0.1) == norm
+
+
 @pytest.mark.parametrize("name", TENSORS)
 @pytest.mark.parametrize("parity", [True, False])
 def test_features_turn_by_their_irreps(name, parity, float64):

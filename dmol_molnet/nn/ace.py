@@ -8,6 +8,8 @@
     h'_i,kLM   = sum_k' W_kk'L m_i,k'LM + sum_k' W_zi,kk'L h_i,k'LM                                         `Update`
     E_i        = sum_t readout( h_i,k00 of layer t )                                                       `Readout`
 
+and, where a network is told so, h~ = W norm(h) in place of W h, `LayerNorm`.
+
 b: Bessel functions, f: the polynomial cutoff, Y: spherical harmonics of the direction, C: Clebsch-Gordan tensors times
 sqrt(2 l3 + 1), z: element, n: a constant near the mean number of neighbours, c: the independent symmetric couplings of
 nu copies of A to the irrep L, of `so3.symmetric_product`.
@@ -312,6 +314,36 @@ class Update(Layer):
                 new[self.irreps.index(irrep)] *= silu(weigh(scalars, kernel))
             new[self.irreps.index(Irrep(0, 1))] = silu(scalars)
         return tf.concat(new, 0)
+
+
+@keras.saving.register_keras_serializable(package="dmol_molnet")
+class LayerNorm(Layer):
+    """Brings the features of each irrep at each atom to size 1: all components by one factor, so that they still turn.
+
+        norm(h)_klm = g_kl h_klm / sqrt( mean_k'm' h_k'lm'^2 + eps )            0e: less its mean over channels first
+
+    Args:
+        irreps: of the features.
+        channels: K.
+        eps: below its root, features are let fade, so that nothing jumps where a direction vanishes.
+
+    Source: as the layer norm by degree of Liao et al. (2024), `liao2024equiformerv2`.
+    """
+
+    def __init__(self, irreps, channels, eps=1e-3):
+        super().__init__(None, irreps=irreps, channels=channels, eps=eps)
+        del self.arguments["seed"]  # nothing to draw
+        self.irreps, self.eps = so3.irreps(irreps), eps
+        self.gain = [self.add_weight(name=f"gain_{x}", shape=(channels,), initializer="ones") for x in self.irreps]
+
+    def call(self, h):
+        """h [rows, A, K] -> [rows, A, K]."""
+        parts = []
+        for part, irrep, g in zip(tf.split(h, [x.dim for x in self.irreps]), self.irreps, self.gain, strict=True):
+            if irrep == Irrep(0, 1):
+                part -= tf.reduce_mean(part, -1, keepdims=True)
+            parts.append(g * part * tf.math.rsqrt(tf.reduce_mean(part**2, (0, 2), keepdims=True) + self.eps))
+        return tf.concat(parts, 0)
 
 
 @keras.saving.register_keras_serializable(package="dmol_molnet")

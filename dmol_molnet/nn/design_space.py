@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from dmol_molnet import so3
 from dmol_molnet.molecules import SYMBOLS, InputError, quoted
-from dmol_molnet.nn.ace import AtomicBasis, Layer, Message, ProductBasis, Readout, Update
+from dmol_molnet.nn.ace import AtomicBasis, Layer, LayerNorm, Message, ProductBasis, Readout, Update
 from dmol_molnet.nn.graph import MolecularGraph, lengths, molecule_sum, pair_vectors
 from dmol_molnet.nn.harmonics import spherical_harmonics
 from dmol_molnet.nn.schnet import SchNet, seeds_from
@@ -49,6 +49,7 @@ class Network(keras.Model):
         parity: True: O(3), with mirrors; False: SO(3), rotations alone, in which every irrep is called even.
         readout: the irrep of the answer, as "0e" for an energy, "0o" for a pseudoscalar, "1o" for a vector.
         gates: whether updates are nonlinear: scalars through silu, directions by gates.
+        norm: whether the features that a layer receives are brought to size 1 first, irrep by irrep.
         message: whose weights a message has: "element", of its receiver, or "shared".
         memory: by whose weights an update keeps the features before: "element", "shared", or "none".
         readouts: "all" layers are read, or the "last".
@@ -77,6 +78,7 @@ class Network(keras.Model):
         parity: bool = True,
         readout: str = "0e",
         gates: bool = False,
+        norm: bool = False,
         message: str = "element",
         memory: str = "element",
         readouts: str = "all",
@@ -90,7 +92,7 @@ class Network(keras.Model):
         self.arguments = {
             "channels": channels, "layers": layers, "l_max": l_max, "hidden_l_max": hidden_l_max,
             "correlation": correlation, "cutoff": cutoff, "radial": radial, "parity": parity, "readout": readout,
-            "gates": gates, "message": message, "memory": memory, "readouts": readouts, "hidden": hidden,
+            "gates": gates, "norm": norm, "message": message, "memory": memory, "readouts": readouts, "hidden": hidden,
             "elements": None if elements is None else list(elements), "seed": seed,
         }  # fmt: skip
         _check(self.arguments, neighbors)
@@ -102,7 +104,7 @@ class Network(keras.Model):
         self.embedding = self.add_weight(name="embedding", shape=(Z, channels), initializer=normal)
         settings = {
             "l_max": l_max, "channels": channels, "correlation": correlation, "cutoff": self.cutoff, "radial": radial,
-            "parity": parity, "gates": gates, "message": {"element": Z, "shared": 1}[message],
+            "parity": parity, "gates": gates, "norm": norm, "message": {"element": Z, "shared": 1}[message],
             "memory": {"element": Z, "shared": 1, "none": 0}[memory],
         }  # fmt: skip
         self.interactions, self.rest = [], None
@@ -211,13 +213,14 @@ class Interaction(Layer):
         radial,
         parity,
         gates,
+        norm,
         message,
         memory,
         seed=None,
     ):
         super().__init__(
             seed, senders=senders, receivers=receivers, l_max=l_max, channels=channels, correlation=correlation,
-            cutoff=cutoff, radial=radial, parity=parity, gates=gates, message=message, memory=memory,
+            cutoff=cutoff, radial=radial, parity=parity, gates=gates, norm=norm, message=message, memory=memory,
         )  # fmt: skip
         self.senders, self.receivers = so3.irreps(senders), so3.irreps(receivers)
         A = join(so3.harmonic_irreps(l_max, parity)) if correlation > 1 else receivers
@@ -227,11 +230,12 @@ class Interaction(Layer):
         couplings = [self.product_basis.count(irrep) for irrep in self.receivers]
         self.message = Message(couplings, channels, message, next(seeds))
         self.update = Update(receivers, senders, channels, memory, gates, next(seeds))
+        self.norm = LayerNorm(senders, channels) if norm else None
         self.built = True
 
     def call(self, h, Y, r, z, graph):
         """h [rows, A, K], Y [(l_max+1)^2, P], r [P] Å, z one-hot [A, Z] -> [rows, A, K]."""
-        A = self.atomic_basis(h, Y, r, graph)
+        A = self.atomic_basis(h if self.norm is None else self.norm(h), Y, r, graph)
         B = self.product_basis(A)
         m = self.message(B, z)
         return self.update(m, h, z)
@@ -318,7 +322,7 @@ def _check(a: dict, neighbors: float | None) -> None:
     for name, value in (("cutoff", a["cutoff"]), ("neighbors", 1.0 if neighbors is None else neighbors)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             raise InputError(f"{name} is a positive number, not {quoted(value)}")
-    for name in ("parity", "gates"):
+    for name in ("parity", "gates", "norm"):
         if not isinstance(a[name], bool):
             raise InputError(f"{name} is True or False, not {quoted(a[name])}")
     words = {"message": ("element", "shared"), "memory": ("element", "shared", "none"), "readouts": ("all", "last")}

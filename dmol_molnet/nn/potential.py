@@ -165,7 +165,7 @@ class Potential(keras.Model):
     def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
         """`derivatives` by a program that is compiled once for every shape of graph; float64 arrays."""
         if self._compiled is None:
-            self._compiled = tf.function(self.derivatives, jit_compile=True)
+            self._compiled = tf.function(self.derivatives, jit_compile=True, autograph=False)
         energy, forces = self._compiled(graph)
         return np.asarray(energy, float), np.asarray(forces, float)
 
