@@ -9,7 +9,8 @@ axis.  With a rotation or reflection R,
 
     scalar  1        pseudoscalar  det R        vector  R        pseudovector  det R · R,
 
-and a tensor of rank 2, [3, 3] on the last two axes, becomes R T Rᵀ, a pseudotensor det R · R T Rᵀ.
+and a tensor of rank 2, [3, 3] on the last two axes, becomes R T Rᵀ, a pseudotensor det R · R T Rᵀ.  An irrep, such as
+"2e", has its 2l + 1 components m = -l … l on the last axis and transforms by `so3.wigner_d`; with l = 0 it has no axis.
 
 An output with one entry an atom (first axis) also follows a permutation of the atoms.
 """
@@ -21,10 +22,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dmol_molnet import so3
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 KINDS = ("scalar", "pseudoscalar", "vector", "pseudovector", "tensor", "pseudotensor")
-"""How an output may transform under rotations and reflections."""
+"""How an output may transform under rotations and reflections, beside irreps."""
 
 TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
 """The largest deviation, relative to the largest output, that counts as rounding, by type of the output."""
@@ -146,7 +148,7 @@ def check(
     Args:
         f: takes a `Molecule` and returns a number, an array or a tensor.
         molecule: one without symmetry tells most.  Without positions, only permutations are tried.
-        output: one of `KINDS`: "scalar", "vector", "tensor", each also with "pseudo" before it.
+        output: one of `KINDS`: "scalar", "vector", "tensor", each also with "pseudo" before it; or an irrep, as "2e".
         per_atom: whether the first axis of the output counts atoms.
         tolerance: relative; None takes that of the output's type (`TOLERANCE`).
         trials: how many of each transformation.
@@ -155,11 +157,11 @@ def check(
     Raises:
         InputError: an output that does not have the shape it should, that is not finite, or an unknown kind.
     """
-    if output not in KINDS:
-        raise InputError(f"an output is a {', a '.join(KINDS[:-1])} or a {KINDS[-1]}, not {quoted(output)}")
+    _known(output)
     rng = np.random.default_rng(seed)
     before = _evaluate(f, molecule, output, per_atom)
     scale = float(np.abs(before).max(initial=0)) or 1.0
+    scalar = "scalar" in output or (output not in KINDS and so3.Irrep.of(output).l == 0)
     if tolerance is None:
         tolerance = TOLERANCE.get(str(before.dtype), TOLERANCE["float64"])
 
@@ -204,16 +206,16 @@ def check(
 
             def hint(after: np.ndarray, name: str = name, R: np.ndarray = R, expected: np.ndarray = expected) -> str:
                 if alike(after, -expected):
-                    other = KINDS[KINDS.index(output) ^ 1]
-                    return f"the sign is wrong: when {name}, it behaves as a {other}, not as a {output}"
+                    it, other = _in_words(output)
+                    return f"the sign is wrong: when {name}, it behaves as {other}, not as {it}"
                 if name == "mirrored" and turns():
-                    part = "a triple product" if "scalar" in output else "a cross product or the like"
+                    part = "a triple product" if scalar else "a cross product or the like"
                     return f"it follows rotations, but not this mirror: is {part} mixed in?"
-                if "scalar" not in output and alike(after, before):
+                if not scalar and alike(after, before):
                     return "the output did not turn with the molecule: it behaves as scalars"
-                if "scalar" not in output and alike(after, _transform(before, R.T, output)):
+                if not scalar and alike(after, _transform(before, R.T, output)):
                     return "it turned by the inverse rotation: rows and columns are exchanged"
-                if "scalar" in output:
+                if scalar:
                     return "the output depends on the orientation: use lengths and inner products"
                 return "the components do not turn together: is each treated alone, or a constant added?"
 
@@ -273,6 +275,23 @@ def report(
             print(f"  {trial.hint}")
 
 
+def _known(output: str) -> None:
+    if output not in KINDS:
+        try:
+            so3.Irrep.of(output)
+        except InputError:
+            known = f"a {', a '.join(KINDS)} or an irrep such as 2e"
+            raise InputError(f"an output is {known}, not {quoted(output)}") from None
+
+
+def _in_words(output: str) -> tuple[str, str]:
+    """The output, and what differs from it in mirrors alone."""
+    if output in KINDS:
+        return f"a {output}", f"a {KINDS[KINDS.index(output) ^ 1]}"
+    l, parity = so3.Irrep.of(output)
+    return output, str(so3.Irrep(l, -parity))
+
+
 def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, per_atom: bool) -> np.ndarray:
     """f of the molecule as an array of floats, of a shape that fits."""
     value = np.asarray(f(molecule))
@@ -287,11 +306,16 @@ def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, 
         raise InputError(f"a {output} has 3 components on its last axis; the shape is {list(value.shape)}")
     if "tensor" in output and value.shape[-2:] != (3, 3):
         raise InputError(f"a {output} is [3, 3] on its last two axes; the shape is {list(value.shape)}")
+    if output not in KINDS and (l := so3.Irrep.of(output).l) and value.shape[-1:] != (2 * l + 1,):
+        raise InputError(f"{output} has {2 * l + 1} components on its last axis; the shape is {list(value.shape)}")
     return value
 
 
 def _transform(value: np.ndarray, R: np.ndarray, output: str) -> np.ndarray:
     """D(R) of the output, by the table at the top."""
+    if output not in KINDS:
+        D = so3.wigner_d(output, R)
+        return D[0, 0] * value if len(D) == 1 else value @ D.T
     sign = round(float(np.linalg.det(R))) if output.startswith("pseudo") else 1
     if "tensor" in output:
         return sign * (R @ value @ R.T)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from dmol_molnet import so3
 from dmol_molnet.molecules import InputError, Molecule
 from dmol_molnet.symmetry import (
     KINDS,
@@ -100,6 +101,43 @@ def test_what_is_right_of_one_kind_fails_as_every_other(name):
             continue
         with pytest.raises(NotEquivariantError):
             assert_equivariant(f, ALANINE, other, per_atom)
+
+
+def moment(l):
+    """A pure moment of degree l, about the centre: 0e, 1o, 2e, … by its parity."""
+
+    def f(molecule):
+        x = molecule.positions - molecule.positions.mean(axis=0)
+        return molecule.numbers @ so3.spherical_harmonics(l, x)[:, l * l :]
+
+    return f
+
+
+@pytest.mark.parametrize("l", range(4))
+def test_irreps_pass_as_themselves_and_fail_as_the_other_parity(l):
+    f, right, wrong = moment(l), *(f"{l}{p}" for p in ("eo" if l % 2 == 0 else "oe"))
+    f = (lambda m, g=f: g(m)[0]) if l == 0 else f
+    assert_equivariant(f, ALANINE, right, trials=3)
+    with pytest.raises(NotEquivariantError, match=f"behaves as {right}, not as {wrong}"):
+        assert_equivariant(f, ALANINE, wrong)
+    by_atom = lambda m: np.stack([f(m)] * len(m))  # noqa: E731
+    assert_equivariant(by_atom, ALANINE, right, per_atom=True)
+
+
+def test_irreps_that_are_none_are_found():
+    assert_equivariant(triple_product, ALANINE, "0o")
+    with pytest.raises(NotEquivariantError, match="behaves as 0o, not as 0e"):
+        assert_equivariant(triple_product, ALANINE, "0e")
+    with pytest.raises(NotEquivariantError, match="do not turn together"):
+        assert_equivariant(lambda m: np.maximum(moment(2)(m), 0.0), ALANINE, "2e")
+    with pytest.raises(NotEquivariantError, match="behaves as scalars"):
+        assert_equivariant(lambda m: np.full(5, energy(m)), ALANINE, "2e")
+    with pytest.raises(NotEquivariantError, match="cross product"):
+        assert_equivariant(lambda m: (dipole(m) + 0.1 * torque(m))[[1, 2, 0]], ALANINE, "1o")
+    with pytest.raises(InputError, match="2e has 5 components"):
+        assert_equivariant(dipole, ALANINE, "2e")
+    with pytest.raises(InputError, match="an irrep such as 2e, not .*2x"):
+        assert_equivariant(dipole, ALANINE, "2x")
 
 
 BROKEN = {
