@@ -157,7 +157,6 @@ def check(
     Raises:
         InputError: an output that does not have the shape it should, that is not finite, or an unknown kind.
     """
-    _known(output)
     rng = np.random.default_rng(seed)
     before = _evaluate(f, molecule, output, per_atom)
     scale = float(np.abs(before).max(initial=0)) or 1.0
@@ -294,6 +293,7 @@ def _in_words(output: str) -> tuple[str, str]:
 
 def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, per_atom: bool) -> np.ndarray:
     """f of the molecule as an array of floats, of a shape that fits."""
+    _known(output)
     value = np.asarray(f(molecule))
     if value.dtype.kind not in "fiu":
         raise InputError(f"the output must be numbers; it is {quoted(value)}")

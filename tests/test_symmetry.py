@@ -136,7 +136,7 @@ def test_irreps_that_are_none_are_found():
         assert_equivariant(lambda m: (dipole(m) + 0.1 * torque(m))[[1, 2, 0]], ALANINE, "1o")
     with pytest.raises(InputError, match="2e has 5 components"):
         assert_equivariant(dipole, ALANINE, "2e")
-    with pytest.raises(InputError, match="an irrep such as 2e, not .*2x"):
+    with pytest.raises(InputError, match=r"an irrep such as 2e, not .*2x"):
         assert_equivariant(dipole, ALANINE, "2x")
 
 
