@@ -148,5 +148,5 @@ def experiment(name: str) -> dict:
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
-EXPERIMENTS = ("normalisation",)
+EXPERIMENTS = ("normalisation", "layers", "potentials")
 """The experiments whose results ship with the package."""

@@ -87,3 +87,53 @@ def test_gaps_are_those_of_the_next_bit_pattern():
         return struct.unpack("f", struct.pack("I", bits + 1))[0] - struct.unpack("f", struct.pack("f", abs(x)))[0]
 
     normalisation.gaps(gap)
+
+
+# ------------------------------------------------------------------------------------------------ layers, potentials
+
+
+def test_layers_ran_with_every_seed_and_only_undivided_sums_diverged():
+    for name, entry in datasets.experiment("layers")["choices"].items():
+        assert [run["seed"] for run in entry["runs"]] == [0, 1, 2], name
+        assert {run["diverged"] for run in entry["runs"]} == {name == "undivided"}, name
+
+
+def test_what_the_chapter_says_of_layers_holds():
+    choices = datasets.experiment("layers")["choices"]
+
+    def errors(name, key="force_rmse"):
+        return np.array([run[key] for run in choices[name]["runs"]])
+
+    assert errors("drawn").max() < 0.8 * errors("base").min()
+    for one, other in (("norm", "base"), ("norm-linear", "linear"), ("silu", "base")):  # ranges overlap
+        assert errors(one).min() < errors(other).max() * 1.01
+        assert errors(one).max() > errors(other).min() * 0.95
+    assert errors("base").max() < errors("linear").min()
+    for name in set(choices) - {"pointwise", "undivided"}:
+        assert errors(name, "energy_changed_by_turn").max() < 1e-5
+    assert errors("pointwise", "energy_changed_by_turn").min() > 0.5 * errors("pointwise", "energy_rmse").mean()
+    turned = errors("pointwise", "turned_energy_rmse") / errors("pointwise", "energy_rmse")
+    assert 1 < turned.mean() < 1.1
+
+
+@pytest.mark.parametrize("name", ["layers", "potentials"])
+def test_tables_show_what_the_package_has(name):
+    text = (ROOT / "experiments" / f"{name}.md").read_text()
+    result = datasets.experiment(name)
+    shown = [
+        1000 * run["errors"][test][key]
+        for run in result.get("runs", {}).values()
+        for test, key in (("test_300K", "energy_rmse"), ("test_600K", "force_rmse"))
+    ]
+    for entry in result.get("choices", {}).values():
+        runs = [run for run in entry["runs"] if not run["diverged"]]
+        shown += [1000 * np.mean([run["force_rmse"] for run in runs])] if runs else []
+    assert shown
+    for value in shown:
+        assert any(f" {value:.{digits}f}" in text for digits in (1, 2)), value
+
+
+def test_an_hour_of_mace_reaches_what_was_asked():
+    at_600 = datasets.experiment("potentials")["runs"]["mace"]["errors"]["test_600K"]
+    assert 1000 * at_600["energy_rmse"] < 12
+    assert 1000 * at_600["force_rmse"] < 48

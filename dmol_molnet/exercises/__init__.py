@@ -52,6 +52,8 @@ CHAPTERS = {
     "message_passing": "Message passing",
     "coordinates": "Coordinates, and what distances miss",
     "schnet": "SchNet: an invariant potential",
+    "directions": "Directions: spherical harmonics and couplings",
+    "ace": "The atomic cluster expansion",
     "design_space": "One design space",
     "normalisation": "Normalisation",
 }

@@ -199,6 +199,36 @@ def step_of_a_mean(answer: object) -> None:
         raise Wrong("another step", f"For {n} message{'s' * (n > 1)}, yours gives {found.round(3).tolist()}.")
 
 
+# ------------------------------------------------------------------------------------------------ a norm for directions
+
+
+def norm_of_directions(answer: object) -> None:
+    """Vectors over the root of the mean square of their atom, over channels and components."""
+    h = np.random.default_rng(5).normal(size=(4, 3, 3)) * np.array([0.1, 1.0, 5.0, 2.0])[:, None, None] + 0.3
+    found = array(ask(answer, h), h.shape, "vectors for each atom")
+    right = h / np.sqrt((h**2).mean(axis=(1, 2), keepdims=True))
+    if np.allclose(found, right, rtol=1e-4):
+        return
+    centred = h - h.mean(axis=2, keepdims=True)
+    lengths = np.linalg.norm(h, axis=2, keepdims=True)
+    for name, wrong in {
+        "components": h / np.sqrt((h**2).mean(axis=1, keepdims=True)),
+        "centred": centred / np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True)),
+        "vectors": h / lengths,
+        "all atoms": h / np.sqrt((h**2).mean()),
+        "length": right / 3**0.5,
+        "sum": h / np.sqrt((h**2).sum(axis=(1, 2), keepdims=True)),
+    }.items():
+        if np.allclose(found, wrong, rtol=1e-4):
+            raise Wrong(name)
+    if np.allclose(found, 3**0.5 * h / lengths, rtol=1e-4):
+        raise Wrong("vectors")
+    if np.allclose(found, centred / h.std(axis=2, keepdims=True), rtol=1e-4):
+        raise Wrong("centred")
+    squares = (found**2).mean(axis=(1, 2)).round(3).tolist()
+    raise Wrong("another norm", f"The mean squares of four atoms come out as {squares}.")
+
+
 # ------------------------------------------------------------------------------------------------ float32
 
 

@@ -9,6 +9,7 @@ from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.fragments import fragments
+from dmol_molnet.figures.lobes import lobes
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
@@ -33,6 +34,7 @@ __all__ = [
     "histogram",
     "in_space",
     "in_words",
+    "lobes",
     "matrix",
     "messages",
     "new",

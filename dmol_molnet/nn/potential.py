@@ -140,7 +140,7 @@ class Potential(keras.Model):
     def normalise(self, normalisation: Normalisation | None) -> None:
         """Take other constants; the network's own number of neighbours too, where it was left open."""
         self.normalisation = normalisation
-        self._compiled = None  # the constants stand in the compiled program
+        self._compiled = {}  # by shapes; the constants stand in the compiled programs
         if normalisation is not None and getattr(self.model, "neighbors", 0) is None:
             self.model.neighbors = normalisation.neighbors
 
@@ -164,9 +164,12 @@ class Potential(keras.Model):
 
     def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
         """`derivatives` by a program that is compiled once for every shape of graph; float64 arrays."""
-        if self._compiled is None:
-            self._compiled = tf.function(self.derivatives, jit_compile=True, autograph=False)
-        energy, forces = self._compiled(graph)
+        shapes = tuple(x.shape for x in graph)
+        if shapes not in self._compiled:
+            # A function of its own for each, or TensorFlow warns of many shapes, which are meant to be.
+            derivatives = lambda graph: self.derivatives(graph)  # noqa: E731
+            self._compiled[shapes] = tf.function(derivatives, jit_compile=True, autograph=False)
+        energy, forces = self._compiled[shapes](graph)
         return np.asarray(energy, float), np.asarray(forces, float)
 
     def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int | None = None):

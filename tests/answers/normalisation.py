@@ -33,6 +33,10 @@ def gap(change):
     return lambda x: change(np.spacing(np.float32(abs(x))), x)
 
 
+def normed(h):
+    return h / np.sqrt((h**2).mean(axis=(1, 2), keepdims=True))
+
+
 EPS = np.finfo("float32").eps
 
 WRONG = {
@@ -109,6 +113,18 @@ WRONG = {
         ("another step", step(lambda mean, n: mean + 1)),
         ("shape", lambda m: m),
     ],
+    "norm-of-directions": [
+        ("components", lambda h: h / np.sqrt((h**2).mean(axis=1, keepdims=True))),
+        ("centred", lambda h: (h - h.mean(-1, keepdims=True)) / h.std(-1, keepdims=True)),
+        ("centred", lambda h: normed(h - h.mean(-1, keepdims=True))),
+        ("vectors", lambda h: h / np.linalg.norm(h, axis=-1, keepdims=True)),
+        ("vectors", lambda h: h / np.sqrt((h**2).mean(axis=-1, keepdims=True))),
+        ("all atoms", lambda h: h / np.sqrt((h**2).mean())),
+        ("length", lambda h: h / np.sqrt((h**2).sum(axis=2).mean(axis=1))[:, None, None]),
+        ("sum", lambda h: h / np.linalg.norm(h, axis=(1, 2), keepdims=True)),
+        ("another norm", lambda h: 2 * normed(h)),
+        ("shape", lambda h: h[0]),
+    ],
     "gaps": [
         ("sign", lambda x: np.spacing(np.float32(x))),
         ("only at one", gap(lambda g, x: EPS)),
@@ -131,6 +147,7 @@ RIGHT = {
     "left-open": [np.array([2, 1, 0, 1, 1]), [2.0, 1.0, 0.0, 1.0, 1.0]],
     "which-add-up": [("E", "a", "C")],
     "step-of-a-mean": [lambda m: np.vstack([m, 0 * m[:1]]).mean(axis=0) - m.mean(axis=0)],
+    "norm-of-directions": [lambda h: np.array([x / np.linalg.norm(x) * x.size**0.5 for x in h])],
     "gaps": [gap(lambda g, x: 2.0 ** (np.floor(np.log2(np.float32(abs(x)))) - 23))],
 }
 """Other right answers than the reference."""
