@@ -272,3 +272,8 @@ def test_the_chapter_has_its_questions_and_exercises(chapter):
         cell = f'{exercise.starter.strip()}\n\nexercises.check("{name}", answer)\n```'
         assert cell in text, f"the cell of {name} should be its starter and the check"
     assert exercises.CHAPTERS[chapter] == re.search(r"^# (.*)$", text, flags=re.M).group(1)
+
+
+def test_every_name_is_given_once():
+    names = [name for page in exercises.CHAPTERS for name in (*exercises.catalog(page), *exercises.questions(page))]
+    assert len(names) == len(set(names))

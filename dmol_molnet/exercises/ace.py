@@ -38,7 +38,7 @@ def write_a(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ products of sums
 
 
-def three_at_once(answer: object) -> None:
+def triples_at_once(answer: object) -> None:
     """A sum over triples of neighbours: few, and so many that nobody waits for triples."""
     rng = np.random.default_rng(1)
     for n_neighbors in (6, 2000):

@@ -35,7 +35,7 @@ WRONG = {
         ("another A", lambda x, w, l_max: np.ones((l_max + 1) ** 2)),
         ("shape", lambda x, w, l_max: so3.spherical_harmonics(l_max, directions(x))),
     ],
-    "three-at-once": [
+    "triples-at-once": [
         ("one neighbour", lambda f, c: np.einsum("uvw,ju,jv,jw->", c, f, f, f)),
         ("mean", lambda f, c: np.einsum("uvw,u,v,w->", c, *[f.mean(axis=0)] * 3)),
         ("two factors", summed(lambda c, A: np.einsum("uvw,u,v->", c, A, A))),
@@ -90,7 +90,7 @@ RIGHT = {
             b * so3.spherical_harmonics(l_max, a / np.linalg.norm(a)) for a, b in zip(x, w, strict=True)
         )
     ],
-    "three-at-once": [summed(lambda c, A: A @ (A @ (A @ c)))],
+    "triples-at-once": [summed(lambda c, A: A @ (A @ (A @ c)))],
     "different-neighbours": [lambda a, b: sum(x * (b.sum() - y) for x, y in zip(a, b, strict=True))],
     "how-many-couplings": [[2, 2, 3]],
     "smallest-ace": [],
