@@ -52,10 +52,10 @@ class Choice:
 
 CHOICES = {
     "base": Choice("base", "gates, no norms, sums of n divided by √n"),
-    "linear": Choice("nonlinearity", "none", {"gates": False}),
+    "linear": Choice("nonlinearity", "no gates: linear", {"gates": False}),
     "pointwise": Choice("nonlinearity", "silu of every component", {"gates": False}, "pointwise"),
-    "norm": Choice("layer norm", "by irrep, of what a layer receives", {"norm": True}),
-    "norm-linear": Choice("layer norm", "the same, without gates", {"norm": True, "gates": False}),
+    "norm": Choice("layer norm", "with norms, of what a layer receives", {"norm": True}),
+    "norm-linear": Choice("layer norm", "with norms, without gates", {"norm": True, "gates": False}),
     "undivided": Choice("weights", "sums not divided", change="undivided"),
     "drawn": Choice("weights", "not divided, but drawn smaller", change="drawn"),
     "silu": Choice("weights", "silu without its constant", change="silu"),
