@@ -58,12 +58,12 @@ class Ours:
 
         from dmol_molnet import Molecule
         from dmol_molnet.nn.design_space import build
-        from dmol_molnet.nn.graph import Batches, in_threads, part_size
+        from dmol_molnet.nn.graph import Batches, part_size
         from dmol_molnet.nn.harmonics import spherical_harmonics
         from dmol_molnet.nn.potential import Normalisation, Potential
+        from dmol_molnet.nn.program import Program
         from dmol_molnet.nn.training import _Step, labels
 
-        self.in_threads = in_threads
         self.tf, self.version = tf, f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -85,12 +85,12 @@ class Ours:
         ]
         box = Molecule(data["box_numbers"], data["box_positions"], cell=data["cell"], pbc=[True] * 3)
         self.graphs = {
-            "molecules": [graph for _, graph in Batches(frames, CUTOFF, part_size(frames))()],
-            "box": [graph for _, graph in Batches([box], CUTOFF, 1)()],
+            "molecules": [(graph,) for _, graph in Batches(frames, CUTOFF, part_size(frames))()],
+            "box": [(graph,) for _, graph in Batches([box], CUTOFF, 1)()],
         }
         ((_, self.whole),) = Batches(frames, CUTOFF, len(frames), split=True)()
         self.wanted = labels(potential, frames, self.whole)
-        self.energy = tf.function(potential, jit_compile=True)
+        self.energy = Program(potential)
         self.step = _Step(potential, RATE, float(data["numbers"].size), FORCE_WEIGHT, 0.99)
 
         basis, message = network.interactions[0].product_basis, network.interactions[0].message
@@ -101,7 +101,9 @@ class Ours:
         size = part_size(frames) * len(data["numbers"])
         parts = [slice(k, k + size) for k in range(0, atoms, size)]
         self.parts = [[tf.constant(y, dtype) for y in (A[:, k], cotangent[:, k], z[k])] for k in parts]
-        self.vectors, self.harmonic = tf.constant(x, dtype), tf.constant(harmonic, dtype)
+        parts = [slice(k, k + VECTORS // 4) for k in range(0, VECTORS, VECTORS // 4)]
+        self.vectors = [[tf.constant(x[k], dtype)] for k in parts]
+        self.harmonic = [[tf.constant(x[k], dtype), tf.constant(harmonic[:, k], dtype)] for k in parts]
 
         def gradient(function):
             def compiled(x, cotangent, *more):
@@ -110,13 +112,13 @@ class Ours:
                     y = function(x, *more)
                 return y, tape.gradient(y, x, cotangent)
 
-            return tf.function(compiled, jit_compile=True)
+            return Program(compiled)
 
         def harmonics(x):
             return spherical_harmonics(L_MAX, x / tf.sqrt(tf.reduce_sum(x**2, -1, keepdims=True)))
 
         self.product = gradient(lambda A, z: message(basis(A), z))
-        self.harmonics = tf.function(harmonics, jit_compile=True)
+        self.harmonics = Program(harmonics)
         self.harmonics_gradient = gradient(harmonics)
 
     def run(self, work: str):
@@ -124,18 +126,16 @@ class Ours:
         if work == "train":
             return self.step.train(self.whole, self.wanted)
         if work == "forward":
-            return np.concatenate(
-                list(self.in_threads(lambda graph: self.energy(graph).numpy(), self.graphs["molecules"]))
-            )
+            return np.concatenate(list(map(read, self.energy.map(self.graphs["molecules"]))))
         if work == "product":
-            found = self.in_threads(lambda part: self.product(*part), self.parts)
-            return [np.concatenate(list(map(read, x)), 1) for x in zip(*found, strict=True)]
+            return [np.concatenate(list(map(read, x)), 1) for x in zip(*self.product.map(self.parts), strict=True)]
         if work == "harmonics":
-            return read(self.harmonics(self.vectors))
+            return np.concatenate(list(map(read, self.harmonics.map(self.vectors))), 1)
         if work == "harmonics-gradient":
-            return list(map(read, self.harmonics_gradient(self.vectors, self.harmonic)))
-        found = self.in_threads(self.potential.on_graph, self.graphs["box" if work == "box" else "molecules"])
-        return [np.concatenate(x) for x in zip(*found, strict=True)]
+            Y, slope = zip(*self.harmonics_gradient.map(self.harmonic), strict=True)
+            return np.concatenate(list(map(read, Y)), 1), np.concatenate(list(map(read, slope)))
+        found = self.potential.program.map(self.graphs["box" if work == "box" else "molecules"])
+        return [np.concatenate(list(map(read, x))) for x in zip(*found, strict=True)]
 
     def arrays(self, folder: Path) -> float:
         """What the arrays of a training step take, MiB, by the compiler's own plan."""
@@ -148,9 +148,9 @@ class Ours:
         found = {}
         for atoms, work in (("molecules", "forces"), ("box", "box")):
             energy, forces = self.run(work)
-            real = np.concatenate([np.asarray(graph.numbers) > 0 for graph in self.graphs[atoms]])
+            real = np.concatenate([np.asarray(graph.numbers) > 0 for (graph,) in self.graphs[atoms]])
             found |= {f"energy of {atoms}": energy, f"forces of {atoms}": forces[real]}
-            found[f"edges of {atoms}"] = np.array(sum(len(graph.edges) for graph in self.graphs[atoms]))
+            found[f"edges of {atoms}"] = np.array(sum(len(graph.edges) for (graph,) in self.graphs[atoms]))
         product, slope = self.run("product")
         found |= {"product": product, "slope of the product": slope}
         return found | {"loss": self.run("train")[0]}  # changes the weights

@@ -2,8 +2,6 @@
 
 import itertools
 import re
-import threading
-import time
 
 import ase
 import ase.neighborlist
@@ -21,7 +19,6 @@ from dmol_molnet.nn.graph import (
     Batches,
     Capacity,
     MolecularGraph,
-    in_threads,
     lengths,
     molecule_sum,
     neighbor_sum,
@@ -282,34 +279,3 @@ def test_a_molecule_far_away_loses_nothing_in_float32():
     molecule = cloud(6)
     near, far = (MolecularGraph.from_molecules(symmetry.moved(molecule, shift=np.full(3, s)), 5.0) for s in (0, 1e5))
     np.testing.assert_allclose(lengths(pair_vectors(near)), lengths(pair_vectors(far)), rtol=1e-6)
-
-
-def test_threads_keep_the_order_and_hand_on_errors(monkeypatch):
-    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 3)
-    sizes = [(k % 2 + 1, k) for k in range(40)]  # two shapes
-    drawn, seen = [], []
-
-    def graphs():
-        for shape, k in sizes:
-            drawn.append(k)
-            yield (np.full(shape, k),)
-
-    def slow(graph):
-        time.sleep(0.002 * (graph[0][0] % 3))
-        seen.append(threading.get_ident())
-        return int(graph[0][0])
-
-    found = in_threads(slow, graphs())
-    assert next(found) == 0
-    assert len(drawn) < 10  # it does not hold all of them
-    assert list(found) == list(range(1, 40))
-    assert len(set(seen)) > 1
-    assert seen[:2].count(threading.get_ident()) == 2  # each shape is compiled in this thread
-
-    def fail(graph):
-        if graph[0][0] == 5:
-            raise InputError("no")
-        return graph
-
-    with pytest.raises(InputError, match="no"):
-        list(in_threads(fail, graphs()))

@@ -21,10 +21,7 @@ Shapes: G molecules, A atoms, P pairs, M slots an atom, K features.
 from __future__ import annotations
 
 import math
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -451,28 +448,6 @@ def _emptied(graph: MolecularGraph) -> MolecularGraph:
 def part_size(molecules: Sequence[Molecule]) -> int:
     """How many of the molecules are best computed at a time: as many as have about `PART` atoms together."""
     return max(1, round(PART * len(molecules) / max(sum(len(molecule) for molecule in molecules), 1)))
-
-
-def in_threads(function: Callable, graphs: Iterable[MolecularGraph]) -> Iterator:
-    """function(graph) of all graphs, in their order, as many at a time as TensorFlow may use threads.
-
-    A compiled program of a small graph keeps one core busy; the others compute the next ones.
-    """
-    n = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    compiled, waiting = set(), deque()
-    with ThreadPoolExecutor(n) as pool:
-        for graph in graphs:
-            shapes = tuple(x.shape for x in graph)
-            if n > 1 and shapes in compiled:
-                waiting.append(pool.submit(function, graph))
-            else:  # compiles, for which Keras has settings that other threads do not see
-                compiled.add(shapes)
-                waiting.append(Future())
-                waiting[-1].set_result(function(graph))
-            if len(waiting) > 2 * n:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _classes(atoms: np.ndarray, shapes: int) -> list[int]:

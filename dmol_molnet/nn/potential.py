@@ -30,7 +30,8 @@ import numpy as np
 import tensorflow as tf
 
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
-from dmol_molnet.nn.graph import Batches, MolecularGraph, in_threads, molecule_sum, neighbors, part_size
+from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
+from dmol_molnet.nn.program import Program
 
 # ------------------------------------------------------------------------------------------------ normalisation
 
@@ -140,7 +141,7 @@ class Potential(keras.Model):
     def normalise(self, normalisation: Normalisation | None) -> None:
         """Take other constants; the network's own number of neighbours too, where it was left open."""
         self.normalisation = normalisation
-        self._compiled = {}  # by shapes; the constants stand in the compiled programs
+        self.program = Program(self.derivatives)  # a new one, since the constants stand in it
         if normalisation is not None and getattr(self.model, "neighbors", 0) is None:
             self.model.neighbors = normalisation.neighbors
 
@@ -163,13 +164,8 @@ class Potential(keras.Model):
         return energy, -tf.convert_to_tensor(tape.gradient(energy, x))
 
     def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
-        """`derivatives` by a program that is compiled once for every shape of graph; float64 arrays."""
-        shapes = tuple(x.shape for x in graph)
-        if shapes not in self._compiled:
-            # A function of its own for each, or TensorFlow warns of many shapes, which are meant to be.
-            derivatives = lambda graph: self.derivatives(graph)  # noqa: E731
-            self._compiled[shapes] = tf.function(derivatives, jit_compile=True, autograph=False)
-        energy, forces = self._compiled[shapes](graph)
+        """`derivatives` by a compiled program; float64 arrays."""
+        energy, forces = self.program(graph)
         return np.asarray(energy, float), np.asarray(forces, float)
 
     def energy_and_forces(self, molecules: Molecule | Sequence[Molecule], batch_size: int | None = None):
@@ -194,8 +190,9 @@ class Potential(keras.Model):
         forces = [np.zeros((0, 3))] * len(molecules)
         size = part_size(molecules) if batch_size is None else batch_size
         batches, same = tee(Batches(molecules, self.cutoff, size, rounded=True)())
-        results = in_threads(self.on_graph, (graph for _, graph in same))
+        results = self.program.map((graph,) for _, graph in same)
         for (chosen, _), (e, f) in zip(batches, results, strict=True):
+            e, f = np.asarray(e, float), np.asarray(f, float)
             energies[chosen] += e[: len(chosen)]
             start = 0
             for k in chosen:
