@@ -37,7 +37,7 @@ book: .venv/.complete  ## the site, every warning an error, into _build/html
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
 test: .venv/.complete  ## everything; the pages too, in a browser, once the book is built
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/.complete  ## style and spelling
 	$(BIN)/ruff check .
@@ -56,6 +56,7 @@ bench: .venv/.complete  ## measure again and rewrite the tables in benchmarks/
 	$(BIN)/python benchmarks/nve.py
 	$(BIN)/python benchmarks/schnet.py  # makes an environment with torch and schnetpack in _build/peers
 	$(BIN)/python benchmarks/ace.py  # the same with mace-torch
+	$(BIN)/python benchmarks/scale.py  # and with NequIP and GRACE
 
 lock: .venv/.complete  ## requirements.txt anew from pyproject.toml: one hashed file for Python 3.11 to 3.13
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || uv pip install --quiet --python $(BIN)/python pip

@@ -176,6 +176,29 @@ def used() -> tuple[float, float]:
     return everything, children.ru_utime + children.ru_stime
 
 
+def environment(name: str, peer: str, packages: list[str], alone: list[str]) -> Path:
+    """A peer's Python in `_build/peers/name`, after making its environment if it is not there.
+
+    Args:
+        name: of the folder.
+        peer: what it is called.
+        packages: what it holds.
+        alone: the same, installed without what it asks for.
+    """
+    folder = ROOT / "_build" / "peers" / name
+    python, mark = folder / "bin" / "python", folder / ".complete"
+    wanted = hashlib.sha256(" ".join([*packages, *alone, sys.version]).encode()).hexdigest()
+    if not mark.exists() or mark.read_text() != wanted:
+        print(f"installing {peer} into {folder.relative_to(ROOT)}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, *packages], check=True)
+        if alone:
+            subprocess.run([*pip, "--no-deps", *alone], check=True)
+        mark.write_text(wanted)
+    return python
+
+
 @dataclass
 class Comparison:
     """What is compared, and all that is found.
@@ -202,21 +225,6 @@ class Comparison:
     rows: list[list[str]] = field(default_factory=list)
     compiling: list[list[str]] = field(default_factory=list)
     memory: list[list[str]] = field(default_factory=list)
-
-    def environment(self) -> Path:
-        """The peer's Python, after making its environment if it is not there."""
-        folder = ROOT / "_build" / "peers" / self.script.stem
-        python, mark = folder / "bin" / "python", folder / ".complete"
-        wanted = hashlib.sha256(" ".join([*self.packages[0], *self.packages[1], sys.version]).encode()).hexdigest()
-        if not mark.exists() or mark.read_text() != wanted:
-            print(f"installing {self.peer} into {folder.relative_to(ROOT)}", flush=True)
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            pip = [python, "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, *self.packages[0]], check=True)
-            if self.packages[1]:
-                subprocess.run([*pip, "--no-deps", *self.packages[1]], check=True)
-            mark.write_text(wanted)
-        return python
 
     def compare(self, start: Callable, folder: Path) -> None:
         """The largest differences between the two in float64, relative to the largest value of each array."""
@@ -254,7 +262,10 @@ class Comparison:
 
     def run(self, rounds: int, runs: int, python: Path | None) -> str:
         """Compare, measure, and say under what load; the tables stand in the attributes then."""
-        pythons = {"ours": Path(sys.executable), "peer": python or self.environment()}
+        pythons = {
+            "ours": Path(sys.executable),
+            "peer": python or environment(self.script.stem, self.peer, *self.packages),
+        }
         load = os.getloadavg()[0]
         firsts, found, memory, others = {}, {}, {}, 0.0
         with tempfile.TemporaryDirectory() as name:

@@ -31,11 +31,11 @@ MINUTES = 60.0
 RUNS = {
     "schnet": {
         "network": {"channels": 64},
-        "training": {},
+        "training": {"learning_rate": 0.001},
     },
     "mace": {
         "network": {"elements": ["H", "C", "O"]},
-        "training": {"batch_size": 4, "learning_rate": 0.01, "force_weight": 100.0},
+        "training": {"batch_size": 4, "learning_rate": 0.01, "force_weight": 1000.0, "average": 0.999},
     },
 }
 """What differs from the defaults of `build` and `fit`."""
