@@ -184,9 +184,11 @@ class _Step:
         self.potential, self.rate = potential, learning_rate
         self.settings = [learning_rate, energy_weight, force_weight, average]
         self.weights = potential.trainable_variables
+        # All weights one after the other: one variable to optimise and to average is less to compile than many.
+        self.theta = keras.Variable(flat([w.value for w in self.weights]))
+        self.average = keras.Variable(self.theta.value, trainable=False)
         self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=100.0)
-        self.optimizer.build(self.weights)
-        self.averages = [tf.Variable(w.value, trainable=False) for w in self.weights]
+        self.optimizer.build([self.theta])
         self.count = 0
         scale = float(np.mean(list(potential.normalisation.scales.values())))
 
@@ -217,7 +219,7 @@ class _Step:
             with tf.GradientTape() as tape:
                 sums = errors(graph, wanted)
                 loss = energy_weight * sums[0] / molecules + force_weight * sums[2] / atoms
-            return [sums, *map(tf.convert_to_tensor, tape.gradient(loss, weights))]
+            return sums, flat(tape.gradient(loss, weights))
 
         def train(graph, wanted, momentum):
             sizes = tf.cast(graph.sizes, weights[0].dtype)
@@ -230,15 +232,16 @@ class _Step:
                     part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
                     return k + 1, *(a + b for a, b in zip(total, gradient(*part, *norm), strict=True))
 
-                nothing = [tf.zeros(5, sizes.dtype), *map(tf.zeros_like, weights)]
+                nothing = tf.zeros(5, sizes.dtype), tf.zeros_like(self.theta.value)
                 found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
-            sums, *gradients = found
-            self.optimizer.apply_gradients(zip(gradients, self.weights, strict=True))
-            for a, w in zip(self.averages, self.weights, strict=True):
-                a.assign(tf.cast(momentum, a.dtype) * (a - w) + w)
+            sums, slope = found
+            self.optimizer.apply_gradients([(slope, self.theta)])
+            theta, average = self.theta.value, self.average.value
+            self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
+            assign(self.weights, theta)
             return summary(sums)
 
-        self._average, self._momentum = average, tf.Variable(0.0, trainable=False)
+        self.momentum = average
         self._train = tf.function(train, jit_compile=True, autograph=False)
         self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
 
@@ -252,7 +255,7 @@ class _Step:
     def train(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """One step; what `_Sums` adds up."""
         # Early averages must not remember the random beginning.
-        momentum = min(self._average, self.count / (self.count + 10))
+        momentum = min(self.momentum, self.count / (self.count + 10))
         self.count += 1
         if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
             graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
@@ -271,17 +274,23 @@ class _Swapped:
     def __init__(self, step: _Step):
         self.step = step
 
-    def _swap(self):
-        for a, w in zip(self.step.averages, self.step.weights, strict=True):
-            kept = w.numpy()
-            w.assign(a)
-            a.assign(kept)
-
     def __enter__(self):
-        self._swap()
+        assign(self.step.weights, self.step.average.value)
 
     def __exit__(self, *error):
-        self._swap()
+        assign(self.step.weights, self.step.theta.value)
+
+
+def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """All numbers of some tensors, one after the other."""
+    return tf.concat([tf.reshape(x, [-1]) for x in tensors], 0)
+
+
+def assign(weights: Sequence[keras.Variable], values: tf.Tensor) -> None:
+    """The inverse of `flat`: give weights their values."""
+    sizes = [math.prod(w.shape) for w in weights]
+    for w, x in zip(weights, tf.split(values, sizes), strict=True):
+        w.assign(tf.reshape(x, w.shape))
 
 
 class _Sums:
@@ -325,22 +334,20 @@ class _Run:
     def keep_best(self, loss: float | None, epoch: int) -> None:
         """Remember the averaged weights if they are the best, or if nothing says which are."""
         if loss is None or loss < self.best_loss or self.best is None:
-            self.best = [a.numpy() for a in self.step.averages]
+            self.best = self.step.average.numpy()
             self.best_loss, self.best_epoch = math.inf if loss is None else loss, epoch
 
     def use_best(self) -> None:
-        for w, best in zip(self.step.weights, self.best or [], strict=bool(self.best)):
-            w.assign(best)
+        if self.best is not None:
+            assign(self.step.weights, self.best)
 
-    def _variables(self) -> dict[str, list]:
-        return {
-            "weight": self.step.weights, "average": self.step.averages, "optimizer": self.step.optimizer.variables
-        }  # fmt: skip
+    def _variables(self) -> dict[str, keras.Variable]:
+        found = {f"optimizer{k}": v for k, v in enumerate(self.step.optimizer.variables)}
+        return {"weights": self.step.theta, "average": self.step.average, **found}
 
     def save(self, path: Path, epochs: int) -> None:
         """Write all into one file, at once or not at all."""
-        arrays = {f"{kind}{k}": v.numpy() for kind, found in self._variables().items() for k, v in enumerate(found)}
-        arrays |= {f"best{k}": value for k, value in enumerate(self.best)}
+        arrays = {name: v.numpy() for name, v in self._variables().items()} | {"best": self.best}
         about = {
             "fingerprint": self.fingerprint, "epochs": epochs, "count": self.step.count, "history": self.history,
             "best_loss": self.best_loss, "best_epoch": self.best_epoch, "seconds": self.seconds,
@@ -367,10 +374,10 @@ class _Run:
                         f"{quoted(str(path))} is the checkpoint of another run: other molecules or other options; "
                         "remove it, or name another file"
                     )
-                for kind, found in self._variables().items():
-                    for k, variable in enumerate(found):
-                        variable.assign(kept[f"{kind}{k}"])
-                self.best = [kept[f"best{k}"] for k in range(len(self.step.weights))]
+                for name, variable in self._variables().items():
+                    variable.assign(kept[name])
+                self.best = kept["best"]
+            assign(self.step.weights, self.step.theta.value)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
