@@ -7,6 +7,7 @@ its last whole epoch, and ends with the same numbers as one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -265,20 +266,14 @@ class _Step:
         """The same of the present weights, without a step."""
         return self._errors(graph, wanted).numpy()
 
+    @contextlib.contextmanager
     def averaged(self):
         """A context in which the network has its averaged weights."""
-        return _Swapped(self)
-
-
-class _Swapped:
-    def __init__(self, step: _Step):
-        self.step = step
-
-    def __enter__(self):
-        assign(self.step.weights, self.step.average.value)
-
-    def __exit__(self, *error):
-        assign(self.step.weights, self.step.theta.value)
+        assign(self.weights, self.average.value)
+        try:
+            yield
+        finally:
+            assign(self.weights, self.theta.value)
 
 
 def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
