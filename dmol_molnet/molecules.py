@@ -62,7 +62,8 @@ def quoted(value: object, width: int = 60) -> str:
         text = ascii(value)
     except (ValueError, RecursionError):  # integers of thousands of digits, tuples nested as deep
         text = f"a huge {type(value).__name__}"
-    return text if len(text) <= width else f"{text[: width - 11]}...{text[-8:]}"
+    half = (width - 3) // 2  # of a path, the end tells most
+    return text if len(text) <= width else f"{text[:half]}...{text[-half:]}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
