@@ -101,9 +101,7 @@ class Ours:
         size = part_size(frames) * len(data["numbers"])
         parts = [slice(k, k + size) for k in range(0, atoms, size)]
         self.parts = [[tf.constant(y, dtype) for y in (A[:, k], cotangent[:, k], z[k])] for k in parts]
-        parts = [slice(k, k + VECTORS // 4) for k in range(0, VECTORS, VECTORS // 4)]
-        self.vectors = [[tf.constant(x[k], dtype)] for k in parts]
-        self.harmonic = [[tf.constant(x[k], dtype), tf.constant(harmonic[:, k], dtype)] for k in parts]
+        self.vectors = tf.constant(x, dtype), tf.constant(harmonic, dtype)
 
         def gradient(function):
             def compiled(x, cotangent, *more):
@@ -130,10 +128,9 @@ class Ours:
         if work == "product":
             return [np.concatenate(list(map(read, x)), 1) for x in zip(*self.product.map(self.parts), strict=True)]
         if work == "harmonics":
-            return np.concatenate(list(map(read, self.harmonics.map(self.vectors))), 1)
+            return read(self.harmonics(self.vectors[0]))
         if work == "harmonics-gradient":
-            Y, slope = zip(*self.harmonics_gradient.map(self.harmonic), strict=True)
-            return np.concatenate(list(map(read, Y)), 1), np.concatenate(list(map(read, slope)))
+            return [read(y) for y in self.harmonics_gradient(*self.vectors)]
         found = self.potential.program.map(self.graphs["box" if work == "box" else "molecules"])
         return [np.concatenate(list(map(read, x))) for x in zip(*found, strict=True)]
 
