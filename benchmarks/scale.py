@@ -62,7 +62,8 @@ class Ours:
         ((_, self.whole),) = Batches(frames, CUTOFF, len(frames), split=True)()
         self.wanted = labels(potential, frames, self.whole)
         self.step = _Step(potential, RATE, 1.0, FORCE_WEIGHT, 0.99)
-        self.version = f"ours: MACE, {potential.count_params():,} weights"
+        weights = sum(np.size(w) for w in potential.trainable_variables)
+        self.version = f"ours: MACE, {weights:,} weights"
 
     def run(self, work: str):
         """One call, its results in numpy."""
