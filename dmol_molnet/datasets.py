@@ -131,7 +131,7 @@ def _fetched(file: str, sha256: str) -> Path:
         )
     except Exception as error:  # no network, a proxy, a full disk, another file at that address
         raise InputError(
-            f"{file}.xyz could not be downloaded ({quoted(str(error), 100)}); fetch it by hand from "
+            f"{file}.xyz could not be downloaded ({quoted(str(error), 200)}); fetch it by hand from "
             f"{_ADDRESS}{file}.xyz into a folder, and name that folder in {DATA}"
         ) from None
 
