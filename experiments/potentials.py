@@ -35,7 +35,7 @@ RUNS = {
     },
     "mace": {
         "network": {"elements": ["H", "C", "O"]},
-        "training": {"batch_size": 4, "learning_rate": 0.01, "force_weight": 1000.0, "average": 0.999},
+        "training": {"batch_size": 4, "learning_rate": 0.01, "force_weight": 100.0},
     },
 }
 """What differs from the defaults of `build` and `fit`."""
