@@ -38,7 +38,11 @@ RUNS = {
         "training": {"batch_size": 4, "learning_rate": 0.01, "force_weight": 100.0},
     },
 }
-"""What differs from the defaults of `build` and `fit`."""
+"""What differs from the defaults of `build` and `fit`.
+
+An hour of MACE at force weight 1000 and average 0.999 fits the training frames better, and new ones worse: 23.4 meV/Å
+in place of 17.1 at 300 K, 53.8 in place of 45.6 at 600 K.
+"""
 
 TESTS = "test_300K", "test_600K", "torsion", "proton_transfer"
 
