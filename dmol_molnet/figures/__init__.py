@@ -2,10 +2,12 @@
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
 `stepper` draw it.  `turntable` films a molecule that turns.
+`table` sets what people compare.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.clouds import cloud
+from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.fragments import fragments
@@ -24,6 +26,7 @@ __all__ = [
     "Picture",
     "Stepper",
     "Story",
+    "Table",
     "Turntable",
     "animate",
     "cloud",
@@ -45,6 +48,7 @@ __all__ = [
     "stepper",
     "still",
     "style",
+    "table",
     "turning",
     "turntable",
     "unfolding",
