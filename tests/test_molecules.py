@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from dmol_molnet import wl
 from dmol_molnet.molecules import EXAMPLES, SYMBOLS, InputError, Molecule, read_xyz
 
 VARIED = [
@@ -271,3 +272,58 @@ def test_any_text_is_a_molecule_or_an_input_error(text):
         return
     assert len(molecule) > 0
     assert nx.number_of_nodes(molecule.to_networkx()) == len(molecule)
+
+
+# ------------------------------------------------------------------------------------------------ geometries
+
+
+def nearest(molecule):
+    """The smallest distance of two atoms, and of two atoms of different parts."""
+    d = np.linalg.norm(molecule.positions[:, None] - molecule.positions, axis=-1)
+    part = np.empty(len(molecule), int)
+    for k, atoms in enumerate(nx.connected_components(molecule.to_networkx())):
+        part[list(atoms)] = k
+    others = part[:, None] != part
+    return d[~np.eye(len(molecule), dtype=bool)].min(), d[others].min()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    "smiles",
+    "[Na+].[Cl-] C.C O.O CCO.CCO [NH4+].[Cl-] CC(=O)[O-].[Na+] c1ccccc1.O O.O.O.O [Ca+2].[Cl-].[Cl-]".split(),
+)
+def test_parts_that_no_bond_joins_lie_beside_each_other(smiles, seed):
+    found = Molecule.from_smiles(smiles).embed(seed)
+    atoms, parts = nearest(found)
+    assert atoms > 0.9
+    assert 1.5 < parts < 6  # neither on top of each other nor flown apart
+    alone = Molecule.from_smiles(max(smiles.split("."), key=len)).embed(seed)
+    d = np.linalg.norm(found.positions[:, None] - found.positions, axis=-1)
+    longest = [0.0, *(d[i, j] for i, j in found.bonds)]
+    assert max(longest) < 1.1 * max(
+        [0.95, *(np.linalg.norm(alone.positions[i] - alone.positions[j]) for i, j in alone.bonds)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("smiles", "length"),  # Å, of the first bond of two heavy atoms; experiment, CRC Handbook
+    [("N#N", 1.098), ("O=C=O", 1.160), ("O=S=O", 1.431), ("O=S(=O)=O", 1.420), ("FF", 1.412), ("S=C=S", 1.553),
+     ("N#[N+][O-]", 1.128), ("O=C=S", 1.156), ("OO", 1.475), ("C#N", 1.153), ("C=O", 1.205), ("ClC", 1.785),
+     ("CC", 1.535)],
+)  # fmt: skip
+def test_relaxation_does_not_stretch_bonds(smiles, length):
+    found = Molecule.from_smiles(smiles).embed(0)
+    i, j = next(bond for bond in found.bonds.tolist() if (found.numbers[bond] > 1).all())
+    assert np.linalg.norm(found.positions[i] - found.positions[j]) == pytest.approx(length, abs=0.09)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("[H]/N=C/C", "N=CC"), ("[H]/N=C/c1ccccc1", "N=Cc1ccccc1"), ("[H]/N=N/[H]", "N=N"), ("[2H]OC", "OC"),
+     ("[2H]O[2H]", "O"), ("[H]/N=C(/C)CC", "N=C(C)CC"), ("[3H]c1ccccc1", "c1ccccc1"), ("[Li][H]", "[LiH]")],
+)  # fmt: skip
+def test_without_hydrogens_no_hydrogen_is_an_atom(one, other):
+    a, b = (Molecule.from_smiles(smiles, hydrogens=False) for smiles in (one, other))
+    assert 1 not in a.numbers
+    assert a.formula == b.formula == Molecule.from_smiles(one).formula
+    assert not wl.compare(a, b).distinguished
