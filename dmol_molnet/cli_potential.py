@@ -71,7 +71,7 @@ def train(
     channels: Annotated[int | None, typer.Option(min=2, help="Features of an atom; each model has its own.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="How many interactions.")] = None,
     cutoff: Annotated[float | None, typer.Option(help="How far atoms see each other, Å.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.005 if not told.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.02 if not told.")] = None,
     force_weight: Annotated[
         float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
     ] = None,

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import warnings
 from dataclasses import replace
 
 import keras
@@ -11,10 +12,12 @@ import pytest
 import tensorflow as tf
 
 from dmol_molnet import InputError, Molecule, datasets
+from dmol_molnet.molecules import SYMBOLS
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.graph import Batches, Capacity, MolecularGraph
 from dmol_molnet.nn.potential import Normalisation, Potential
-from dmol_molnet.nn.training import DivergedError, _Step, check_labels, labels
+from dmol_molnet.nn.run import Guard
+from dmol_molnet.nn.training import DivergedError, TrainingWarning, _Step, check_labels, labels
 
 FRAMES = datasets.load("acetylacetone").train[:28]
 TRAIN, VALIDATION = FRAMES[:20], FRAMES[20:]
@@ -276,10 +279,143 @@ def test_callbacks_of_keras_see_the_errors_and_may_stop():
     assert len(seen) == 2
 
 
-def test_a_loss_that_is_no_number_stops_with_advice(tmp_path):
+# ------------------------------------------------------------------------------------------------ averages, collapses
+
+
+def test_the_average_is_one(compiled):
+    """The averaged weights are m times their last value and 1 - m times the weights, from step to step."""
+    one = potential()
+    one.normalise(Normalisation.of(TRAIN, one.cutoff))
+    step, batch = _Step(one, 1e-2, 1.0, 10.0, 0.9), TRAIN[:5]
+    graph = MolecularGraph.from_molecules(batch, one.cutoff)
+    wanted, expected = labels(one, batch, graph), step.theta.numpy()
+    for count in range(40):
+        step.set_rate(0.0)
+        step.train(graph, wanted)
+        m = min(0.9, count / (count + 10))
+        expected = m * expected + (1 - m) * step.theta.numpy()
+    np.testing.assert_allclose(step.average.numpy(), expected, atol=1e-5)
+    assert np.abs(expected - step.theta.numpy()).max() > 1e-4
+
+
+def test_averages_of_other_lengths_give_other_results():
+    options = {**OPTIONS, "learning_rate": 0.1}
+    runs = [potential().fit(TRAIN, VALIDATION, **options, average=m).history for m in (0.0, 0.9)]
+    np.testing.assert_allclose(runs[0]["loss"], runs[1]["loss"], rtol=1e-5)  # the steps do not know the average
+    assert not np.allclose(runs[0]["val_loss"], runs[1]["val_loss"], rtol=1e-3)
+
+
+def test_callbacks_see_the_weights_that_were_validated():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((self.model.evaluate(VALIDATION)["force_rmse"], logs["val_force_rmse"]))
+
+    potential().fit(TRAIN, VALIDATION, **OPTIONS, callbacks=[Watch()])
+    found, told = np.transpose(seen)
+    np.testing.assert_allclose(found, told, rtol=1e-4)
+
+
+def test_callbacks_of_keras_may_take_the_rate_over():
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.003 / 2**epoch)
+    history = potential().fit(TRAIN, VALIDATION, **OPTIONS, callbacks=[halve]).history
+    np.testing.assert_allclose(history["learning_rate"], [0.003, 0.0015, 0.00075, 0.000375], rtol=1e-6)
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=1, min_delta=1e9)
+    history = potential().fit(TRAIN, VALIDATION, **OPTIONS, callbacks=[plateau]).history
+    assert history["learning_rate"][-1] < 0.011 * history["learning_rate"][1]
+
+
+def test_a_potential_is_not_compiled():
+    with pytest.raises(InputError, match="its loss and Adam are in `fit`"):
+        potential().compile(optimizer="adam")
+
+
+def test_a_run_that_collapses_goes_back_slows_down_and_still_learns(compiled):
+    one = potential(channels=16, layers=3)
+    options = {**OPTIONS, "epochs": 80, "learning_rate": 1.0}  # two hundred times what is sensible
+    with pytest.warns(
+        TrainingWarning, match=r"the training collapsed in epoch \d+ .* goes on from its best weights"
+    ) as told:
+        history = one.fit(TRAIN, VALIDATION, **options).history
+    assert len(told) <= Guard.MOST
+    zero = np.sqrt(np.mean(np.concatenate([m.forces for m in VALIDATION]) ** 2))
+    assert one.evaluate(VALIDATION)["force_rmse"] == pytest.approx(min(history["val_force_rmse"]), rel=0.05)
+    assert min(history["val_force_rmse"]) < 0.9 * zero
+
+
+def test_the_guard_knows_a_collapse_from_noise():
+    rng, guard = np.random.default_rng(0), Guard()
+    noise = 0.1 * np.exp(rng.normal(size=2000))
+    assert not any(guard.after_step(float(x)) for x in noise)
+    assert any(guard.after_step(10.0) for _ in range(2 * Guard.STEPS))
+    assert Guard().after_step(float("nan"))
+    guard = Guard()
+    assert not any(guard.after_epoch(float(x)) for x in 1 / (1 + np.arange(50)))  # it learns
+    assert not any(guard.after_epoch(x) for x in [0.5, 0.02, 0.5, 0.5, 0.5, 0.02])  # it wavers
+    assert [guard.after_epoch(0.02, dead=True) for _ in range(Guard.DEAD)] == [False] * (Guard.DEAD - 1) + [True]
+    guard.forget()
+    guard.after_epoch(0.02)
+    assert [guard.after_epoch(0.5) for _ in range(Guard.EPOCHS)] == [False] * (Guard.EPOCHS - 1) + [True]
+    again = Guard()
+    again.restore(json.loads(json.dumps(guard.state())))
+    assert again.state() == guard.state()
+
+
+def test_labels_that_nothing_can_learn_stop_with_advice(tmp_path):
     path = tmp_path / "run.npz"
-    with pytest.raises(DivergedError, match=r"no longer a finite number in epoch .* at a learning rate of"):
+    with (
+        pytest.raises(DivergedError, match=r"collapsed 9 times, the last time in epoch .* at a learning rate of"),
+        pytest.warns(TrainingWarning),
+    ):
         potential().fit(TRAIN, **{**OPTIONS, "learning_rate": 1e30, "epochs": 50}, checkpoint=path)
+
+
+# ------------------------------------------------------------------------------------------------ budgets, zeros
+
+
+def test_the_budget_of_a_run_may_grow(tmp_path):
+    path = tmp_path / "run.npz"
+    potential().fit(TRAIN, VALIDATION, **OPTIONS, checkpoint=path)
+    history = potential().fit(TRAIN, VALIDATION, **{**OPTIONS, "epochs": 7}, checkpoint=path).history
+    assert len(history["loss"]) == 7
+
+
+def free_atom(symbol, energy):
+    return Molecule([SYMBOLS.index(symbol)], np.zeros((1, 3)), energy=energy, forces=np.zeros((1, 3)))
+
+
+def test_free_atoms_are_the_reference_and_not_trained_on():
+    free = {"H": -13.6, "C": -1027.0, "O": -2041.0}
+    one = potential()
+    history = one.fit([*(free_atom(*item) for item in free.items()), *TRAIN], VALIDATION, **OPTIONS)
+    assert one.normalisation.shifts == free
+    assert one.normalisation.undetermined == 0
+    other = potential()
+    assert comparable(other.fit(TRAIN, VALIDATION, **OPTIONS, reference=free)) == comparable(history)
+    average = potential()
+    average.fit(TRAIN, VALIDATION, **OPTIONS, reference="average")
+    assert average.normalisation.undetermined == 2
+
+
+def test_a_few_known_reference_energies_leave_the_others_to_least_squares():
+    one = potential()
+    one.fit([free_atom("H", -13.6), *TRAIN], **OPTIONS)
+    shifts, mean = one.normalisation.shifts, np.mean([m.energy for m in TRAIN])
+    assert shifts["H"] == -13.6
+    assert shifts["C"] == pytest.approx(shifts["O"]) == pytest.approx((mean + 8 * 13.6) / 7)
+
+
+def test_further_training_on_labels_of_another_zero_follows_it_and_says_so(compiled):
+    one = potential(channels=16, layers=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingWarning)
+        one.fit(TRAIN, **{**OPTIONS, "epochs": 60, "learning_rate": 0.05})
+        one.fit(TRAIN, **{**OPTIONS, "epochs": 1})  # the same labels: nothing to say
+    moved = [replace(m, energy=m.energy + 5.0) for m in TRAIN]
+    with pytest.warns(TrainingWarning, match=r"another zero of energy .* \+0\.3\d\d eV an atom"):
+        history = one.fit(moved, **{**OPTIONS, "epochs": 1, "learning_rate": 1e-6}).history
+    assert history["energy_rmse_per_atom"][0] < 0.02
 
 
 def test_energies_alone_can_be_trained_on():

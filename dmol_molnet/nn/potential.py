@@ -20,7 +20,7 @@ import importlib
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import tee
 from pathlib import Path
@@ -54,19 +54,37 @@ class Normalisation:
     undetermined: int = 0
 
     @classmethod
-    def of(cls, molecules: Sequence[Molecule], cutoff: float) -> Normalisation:
-        """Least-squares reference energies, the root mean square force component, and the mean number of neighbours.
+    def of(
+        cls, molecules: Sequence[Molecule], cutoff: float, reference: Mapping[str, float] | str | None = None
+    ) -> Normalisation:
+        """Reference energies, the root mean square force component, and the mean number of neighbours.
 
         Without forces, the scale is the root mean square of what the reference energies leave, for each root of the
         number of atoms.
 
+        Args:
+            molecules: with energies (eV), and forces (eV/Å) if they have any.
+            cutoff: Å.
+            reference: None for the energies of the free atoms among the molecules, and least squares for the elements
+                that have none there; "average" for least squares in any case; or energies in eV by element symbol,
+                with least squares for what is left out.
+
         Raises:
-            InputError: a molecule without energy, or no molecule.
+            InputError: a molecule without energy, none but free atoms, or a reference that is none of these.
         """
         molecules = list(molecules)
         if not molecules or any(molecule.energy is None for molecule in molecules):
             raise InputError("reference energies need at least one molecule, and the energy of each")
-        shifts, undetermined = reference_energies(molecules)
+        free, molecules = free_atoms(molecules, cutoff)
+        if not molecules:
+            raise InputError("there are none but free atoms: a potential needs molecules to learn from")
+        if isinstance(reference, str) and reference != "average":
+            raise InputError(f"reference energies are average, or energies in eV by element, not {quoted(reference)}")
+        known = free if reference is None else {} if isinstance(reference, str) else dict(reference)
+        for symbol, energy in known.items():
+            if symbol not in SYMBOLS or isinstance(energy, bool) or not np.isfinite(energy):
+                raise InputError(f"a reference energy is a number in eV of an element, not {quoted((symbol, energy))}")
+        shifts, undetermined = reference_energies(molecules, known)
         forces = [molecule.forces for molecule in molecules if molecule.forces is not None]
         if forces:
             scale = float(np.sqrt(np.mean(np.concatenate(forces) ** 2)))
@@ -92,18 +110,52 @@ class Normalisation:
         return float(sum(self.shifts[symbol] for symbol in molecule.symbols))
 
 
-def reference_energies(molecules: Sequence[Molecule]) -> tuple[dict[str, float], int]:
+def reference_energies(
+    molecules: Sequence[Molecule], known: Mapping[str, float] | None = None
+) -> tuple[dict[str, float], int]:
     """Shifts by element (eV) that fit the energies best, and how many combinations of them the compositions leave open.
 
     The fit is to what is left after the mean energy an atom is taken off, so that what is left open stays at that mean,
     instead of at values that no atom has: from molecules of a single composition, each element gets the mean.
+
+    Args:
+        molecules: with energies, eV.
+        known: shifts that are not to be fitted, eV by element symbol; all of them are among those returned.
     """
-    elements = sorted({symbol for molecule in molecules for symbol in molecule.symbols}, key=SYMBOLS.index)
-    counts = np.array([[molecule.symbols.count(symbol) for symbol in elements] for molecule in molecules], float)
-    energies = np.array([molecule.energy for molecule in molecules])
-    mean = energies.sum() / counts.sum()
-    change, _, rank, _ = np.linalg.lstsq(counts, energies - mean * counts.sum(axis=1), rcond=1e-10)
-    return dict(zip(elements, (mean + change).tolist(), strict=True)), len(elements) - int(rank)
+    known = dict(known or {})
+    elements = sorted({symbol for molecule in molecules for symbol in molecule.symbols} - set(known), key=SYMBOLS.index)
+    shifts, rank = {}, 0
+    if elements:
+        counts = np.array([[molecule.symbols.count(symbol) for symbol in elements] for molecule in molecules], float)
+        energies = np.array([m.energy - sum(known.get(symbol, 0.0) for symbol in m.symbols) for m in molecules])
+        mean = energies.sum() / counts.sum()
+        change, _, rank, _ = np.linalg.lstsq(counts, energies - mean * counts.sum(axis=1), rcond=1e-10)
+        shifts = dict(zip(elements, (mean + change).tolist(), strict=True))
+    shifts |= {symbol: float(energy) for symbol, energy in known.items()}
+    return {symbol: shifts[symbol] for symbol in sorted(shifts, key=SYMBOLS.index)}, len(elements) - int(rank)
+
+
+def free_atoms(molecules: Sequence[Molecule], cutoff: float) -> tuple[dict[str, float], list[Molecule]]:
+    """The energies (eV) of free atoms by element symbol, and the molecules that are none.
+
+    A free atom is uncharged, alone, and has no neighbour within the cutoff (Å), as it would in a small cell.
+
+    Raises:
+        InputError: one without energy, or two of an element with different ones.
+    """
+    found, rest = {}, []
+    for molecule in molecules:
+        if len(molecule) != 1 or molecule.charge or len(neighbors(molecule, cutoff).i):
+            rest.append(molecule)
+            continue
+        symbol, energy = molecule.symbols[0], molecule.energy
+        if energy is None:
+            raise InputError(f"a free atom of {symbol} has no energy: give it one, or take it out")
+        if abs(found.setdefault(symbol, energy) - energy) > 1e-6:
+            raise InputError(
+                f"there are two energies of a free atom of {symbol}, {found[symbol]:.6f} and {energy:.6f} eV: keep one"
+            )
+    return found, rest
 
 
 # ------------------------------------------------------------------------------------------------ the potential
@@ -234,6 +286,14 @@ class Potential(keras.Model):
         return 0.0 if self.normalisation is None else self.normalisation.reference(molecule)
 
     # -------------------------------------------------------------------------------------------- files
+
+    def compile(self, *args, **kwargs):
+        """Not needed: `fit` brings the loss and the optimizer.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("a potential is not compiled: its loss and Adam are in `fit`, which takes their options")
 
     def get_config(self):
         """The network and the constants, for saving."""

@@ -2,7 +2,8 @@
 
 Weights are followed by an exponential moving average, which is what is validated, kept and saved.  The learning rate
 falls along half a cosine, over the epochs or over the minutes.  With a checkpoint, a run that was killed goes on after
-its last whole epoch, and ends with the same numbers as one that was not.
+its last whole epoch, and ends with the same numbers as one that was not; its epochs or minutes may have grown.  A run
+that collapses goes back to its best weights, at a smaller rate.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import sys
 import time
-import zipfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +27,14 @@ import tensorflow as tf
 from dmol_molnet.files import check_labels
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
-from dmol_molnet.nn.potential import Normalisation, Potential
+from dmol_molnet.nn.potential import Normalisation, Potential, free_atoms, reference_energies
+from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
+
+__all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
 
 
-class DivergedError(ArithmeticError):
-    """The loss is no longer a finite number; the message says when, and what helps."""
+CLIP, WARM = 10.0, 20
+"""The largest norm of a gradient, and how many steps the rate takes to rise from zero."""
 
 
 class Labels(NamedTuple):
@@ -48,10 +52,11 @@ def fit(
     epochs: int | None = None,
     minutes: float | None = None,
     batch_size: int = 5,
-    learning_rate: float = 5e-3,
+    learning_rate: float = 0.02,
     energy_weight: float = 1.0,
     force_weight: float = 10.0,
     average: float = 0.99,
+    reference: Mapping[str, float] | str | None = None,
     patience: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint: str | Path | None = None,
@@ -63,17 +68,24 @@ def fit(
 
     Args:
         potential: gets its normalisation from `train`, unless it has one.
-        train: molecules with energies (eV) and forces (eV/Å).
+        train: molecules with energies (eV) and forces (eV/Å).  Free atoms among them, uncharged and without neighbours,
+            give the reference energies of their elements and are not trained on.
         validation_data: more of them; None keeps the last weights.
         epochs: rounds over the training set; None for 100, or for as many as the minutes allow.
         minutes: stop after so much time, compilation and validation included.
         batch_size: molecules a step.
-        learning_rate: of Adam, at the beginning; it ends at a thousandth.
+        learning_rate: of Adam, at the beginning; it ends at a thousandth.  In units of the root mean square that each
+            tensor of weights begins with, so that one rate suits networks of any width.
         energy_weight, force_weight: w_E and w_F of the loss; w_F = 0 needs no forces.
         average: m of the moving average, a <- m a + (1 - m) w after each step.
+        reference: the reference energies, as for `Normalisation.of`; of a potential that has some, None keeps them,
+            unless the labels have another zero of energy than it has learned, which is told.
         patience: stop after so many epochs without a better validation loss.
-        callbacks: of Keras; they see the losses and errors as `logs`, and may set `potential.stop_training`.
-        checkpoint: a file (.npz) to write after every epoch, and to go on from if it is there.
+        callbacks: of Keras; they see the losses and errors as `logs`, and may set `potential.stop_training`.  After an
+            epoch, the network has its averaged weights, to which `val_*` belong.  A callback that sets the rate of
+            `potential.optimizer` takes the rate over.
+        checkpoint: a file (.npz) to write after every epoch, and to go on from if it is there; with more epochs or
+            minutes than before, too.
         seed: of the order in which molecules are drawn.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
@@ -84,30 +96,42 @@ def fit(
 
     Raises:
         InputError: molecules without labels, bad options, or a checkpoint of another run.
-        DivergedError: the loss became infinite or not a number.
+        DivergedError: the training collapsed again and again.
     """
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
     _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
+    free, train = free_atoms(train, potential.cutoff)
+    _, validation = free_atoms(validation, potential.cutoff)
     for name, molecules in (("training", train), ("validation", validation)):
         check_labels(molecules, force_weight > 0, name)
     if not train:
         raise InputError("there is no molecule to train on")
+    reference = free or None if reference is None else reference
     if potential.normalisation is None:
-        potential.normalise(Normalisation.of(train, potential.cutoff))
+        potential.normalise(Normalisation.of(train, potential.cutoff, reference))
+    elif reference is None:
+        _follow_zero(potential, train)
+    else:
+        _refer(potential, train, reference)
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
     step = _Step(potential, learning_rate, energy_weight, force_weight, average)
     batches = Batches(train, potential.cutoff, batch_size, split=True)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
-    run = _Run(step, _fingerprint(train, validation, epochs, minutes, batch_size, seed, step.settings))
+    fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
+    run = Run(step, fingerprint, [epochs, minutes])
     start = run.load(Path(checkpoint)) if checkpoint is not None else 0
+    known = [m.forces for m in validation or train if force_weight and m.forces is not None]
+    zero = (
+        float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
+    )  # the error of a network without forces
     deadline = None if minutes is None else 60 * minutes - run.seconds
 
     history = keras.callbacks.History()
-    shown = [] if not verbose else [_Progress(epochs, minutes, verbose, began, run)]
+    shown = [] if not verbose else [Progress(epochs, minutes, verbose, began, run)]
     everyone = keras.callbacks.CallbackList([history, *callbacks, *shown], model=potential)
-    potential.stop_training = False
+    potential.stop_training, potential.optimizer = False, step.optimizer
     everyone.on_train_begin()
     history.history = run.history
     history.epoch = list(range(start))
@@ -126,38 +150,76 @@ def fit(
                 done = (epoch + k / len(batches)) / epochs
                 if minutes is not None:
                     done = max(done, (before + passed) / (60 * minutes))
-                rate = step.set_rate(done)
+                rate = step.set_rate(done, run.guard.factor)
                 everyone.on_train_batch_begin(k)
                 found = step.train(graph, labels(potential, [train[c] for c in chosen], graph))
+                if run.guard.after_step(float(found[0])):
+                    run.go_back(epoch, rate)
+                    continue  # the step is undone, so it does not count
                 sums.add(found)
-                if not math.isfinite(sums.loss):
-                    raise DivergedError(
-                        f"the loss is no longer a finite number in epoch {epoch + 1}, step {k + 1}, at a learning rate "
-                        f"of {rate:.1e}: try a smaller one, and look for wrong labels"
-                    )
                 everyone.on_train_batch_end(k, {"loss": sums.loss})
-            logs = sums.logs() if sums.steps else {}
-            if held_out is not None:
-                validating = time.monotonic()
-                with step.averaged():
+            if not sums.steps:
+                continue
+            logs = sums.logs()
+            with step.averaged():
+                if held_out is not None:
+                    validating = time.monotonic()
                     logs |= _validate(step, potential, validation, held_out)
-                run.validation_time = time.monotonic() - validating
-            if sums.steps:
+                    run.validation_time = time.monotonic() - validating
                 run.seconds = before + time.monotonic() - began
                 logs |= {"learning_rate": rate, "seconds": run.seconds}
-                run.keep_best(logs.get("val_loss"), epoch)
+                loss, error = (logs["val_" * bool(validation) + name] for name in ("loss", "force_rmse"))
+                # Where all forces are zero, so are all slopes: no step leads out of there.
+                dead = zero > 0 and abs(error / zero - 1) < 1e-4
+                if not dead:
+                    run.keep_best(loss, epoch)
                 everyone.on_epoch_end(epoch, logs)  # History, the first of them, writes into run.history
-                if checkpoint is not None and not (potential.stop_training and deadline is not None):
-                    run.save(Path(checkpoint), epoch + 1)
-            if patience is not None and epoch - run.best_epoch >= patience:
+            if run.guard.after_epoch(loss, dead):
+                run.go_back(epoch, rate)
+            if checkpoint is not None and not (potential.stop_training and deadline is not None):
+                run.save(Path(checkpoint), epoch + 1)
+            if patience is not None and validation and epoch - run.best_epoch >= patience:
                 break
     except KeyboardInterrupt:
         if not verbose:
             raise
         print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
-    run.use_best()
+    if validation:
+        step.use(run.best)
+    else:
+        step.use(step.average.numpy())
     everyone.on_train_end()
     return history
+
+
+def _refer(potential: Potential, train: Sequence[Molecule], reference: Mapping[str, float] | str | None) -> None:
+    """Take other reference energies, and keep the other constants."""
+    old, found = potential.normalisation, Normalisation.of(train, potential.cutoff, reference)
+    shifts = {symbol: found.shifts.get(symbol, shift) for symbol, shift in old.shifts.items()}
+    potential.normalise(replace(old, shifts=shifts, undetermined=found.undetermined))
+
+
+def _follow_zero(potential: Potential, train: Sequence[Molecule]) -> None:
+    """Move the reference energies where a potential knows the forces of these labels, and misses all energies alike."""
+    some = train[:: max(len(train) // 50, 1)]
+    if any(molecule.forces is None for molecule in some):
+        return
+    energies, forces = potential.energy_and_forces(some)
+    off = [replace(m, energy=m.energy - e) for m, e in zip(some, energies, strict=True)]
+    an_atom = np.array([m.energy / len(m) for m in off])
+    labels = np.concatenate([m.forces for m in some])
+    knows = np.mean((np.concatenate(forces) - labels) ** 2) < 0.25 * np.mean(labels**2)
+    if not knows or abs(an_atom.mean()) < max(0.05, 5 * an_atom.std()):
+        return
+    moves, _ = reference_energies(off)
+    shifts = {s: shift + moves.get(s, 0.0) for s, shift in potential.normalisation.shifts.items()}
+    potential.normalise(replace(potential.normalisation, shifts=shifts))
+    warnings.warn(
+        f"the labels have another zero of energy than the potential has learned, {an_atom.mean():+.3f} eV an atom: its "
+        "reference energies are moved by that much",
+        TrainingWarning,
+        stacklevel=3,
+    )
 
 
 def labels(potential: Potential, molecules: Sequence[Molecule], graph: MolecularGraph) -> Labels:
@@ -185,12 +247,17 @@ class _Step:
         self.potential, self.rate = potential, learning_rate
         self.settings = [learning_rate, energy_weight, force_weight, average]
         self.weights = potential.trainable_variables
-        # All weights one after the other: one variable to optimise and to average is less to compile than many.
-        self.theta = keras.Variable(flat([w.value for w in self.weights]))
-        self.average = keras.Variable(self.theta.value, trainable=False)
-        self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=100.0)
+        # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
+        # is counted in units of the size that its tensor begins with: Adam moves a number by the rate, whatever its
+        # size, and 0.005 is much for a matrix of entries like 0.09 and little for one of entries like 1.
+        self.size = keras.Variable(sizes(self.weights), trainable=False)
+        self.theta = keras.Variable(flat([w.value for w in self.weights]) / self.size.value)
+        # From numpy: a variable made of another's value would be that variable, and no average.
+        self.average = keras.Variable(self.theta.numpy(), trainable=False)
+        self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=CLIP)
         self.optimizer.build([self.theta])
-        self.count = 0
+        self.count = self.warm_from = 0
+        self.planned = float(self.optimizer.learning_rate.numpy())  # the rate that was set last
         scale = float(np.mean(list(potential.normalisation.scales.values())))
 
         def errors(graph, wanted):
@@ -236,27 +303,34 @@ class _Step:
                 nothing = tf.zeros(5, sizes.dtype), tf.zeros_like(self.theta.value)
                 found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
             sums, slope = found
-            self.optimizer.apply_gradients([(slope, self.theta)])
+            self.optimizer.apply_gradients([(slope * self.size.value, self.theta)])
             theta, average = self.theta.value, self.average.value
             self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
-            assign(self.weights, theta)
+            assign(self.weights, theta * self.size.value)
             return summary(sums)
 
         self.momentum = average
         self._train = tf.function(train, jit_compile=True, autograph=False)
         self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
 
-    def set_rate(self, done: float) -> float:
-        """The learning rate when this part of the run is done, after a short start from zero."""
-        warm = min((self.count + 1) / 20, 1.0)
-        rate = self.rate * warm * (1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    def set_rate(self, done: float, factor: float = 1.0) -> float:
+        """The learning rate when this part of the run is done, after a short start from zero.
+
+        A rate that somebody else has set stays.
+        """
+        now = float(self.optimizer.learning_rate.numpy())
+        if now != self.planned:
+            return now
+        warm = min((self.count - self.warm_from + 1) / WARM, 1.0)
+        rate = factor * self.rate * warm * (1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
         self.optimizer.learning_rate.assign(rate)
+        self.planned = float(self.optimizer.learning_rate.numpy())
         return rate
 
     def train(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """One step; what `_Sums` adds up."""
         # Early averages must not remember the random beginning.
-        momentum = min(self.momentum, self.count / (self.count + 10))
+        momentum = min(self.momentum, (self.count - self.warm_from) / (self.count - self.warm_from + 10))
         self.count += 1
         if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
             graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
@@ -266,19 +340,42 @@ class _Step:
         """The same of the present weights, without a step."""
         return self._errors(graph, wanted).numpy()
 
+    def use(self, values: np.ndarray) -> None:
+        """Give the network these weights, as `theta` counts them."""
+        assign(self.weights, tf.convert_to_tensor(values) * self.size.value)
+
+    def restart(self, values: np.ndarray) -> None:
+        """Go on from these weights, without memory: average, slopes and rate begin anew."""
+        for variable in self.optimizer.variables:
+            if variable is not self.optimizer.learning_rate:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+        self.theta.assign(values)
+        self.average.assign(values)
+        self.use(values)
+        self.warm_from = self.count
+
     @contextlib.contextmanager
     def averaged(self):
         """A context in which the network has its averaged weights."""
-        assign(self.weights, self.average.value)
+        self.use(self.average.value)
         try:
             yield
         finally:
-            assign(self.weights, self.theta.value)
+            self.use(self.theta.value)
 
 
 def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """All numbers of some tensors, one after the other."""
     return tf.concat([tf.reshape(x, [-1]) for x in tensors], 0)
+
+
+def sizes(weights: Sequence[keras.Variable]) -> np.ndarray:
+    """The root mean square of each tensor, once for each of its numbers; those that begin at zero get the median."""
+    found = [float(np.sqrt(np.mean(np.square(w.numpy())))) for w in weights]
+    typical = float(np.median([size for size in found if size > 0] or [1.0]))
+    return np.concatenate(
+        [np.full(math.prod(w.shape), size or typical, w.dtype) for w, size in zip(weights, found, strict=True)]
+    )
 
 
 def assign(weights: Sequence[keras.Variable], values: tf.Tensor) -> None:
@@ -315,115 +412,6 @@ def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batc
     for chosen, graph in batches():
         sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
     return sums.logs("val_")
-
-
-class _Run:
-    """What must survive a kill: weights, averages, optimizer, the best so far, history and time."""
-
-    def __init__(self, step: _Step, fingerprint: str):
-        self.step, self.fingerprint = step, fingerprint
-        self.history: dict[str, list[float]] = {}
-        self.best, self.best_loss, self.best_epoch = None, math.inf, 0
-        self.seconds = self.validation_time = 0.0
-
-    def keep_best(self, loss: float | None, epoch: int) -> None:
-        """Remember the averaged weights if they are the best, or if nothing says which are."""
-        if loss is None or loss < self.best_loss or self.best is None:
-            self.best = self.step.average.numpy()
-            self.best_loss, self.best_epoch = math.inf if loss is None else loss, epoch
-
-    def use_best(self) -> None:
-        if self.best is not None:
-            assign(self.step.weights, self.best)
-
-    def _variables(self) -> dict[str, keras.Variable]:
-        found = {f"optimizer{k}": v for k, v in enumerate(self.step.optimizer.variables)}
-        return {"weights": self.step.theta, "average": self.step.average, **found}
-
-    def save(self, path: Path, epochs: int) -> None:
-        """Write all into one file, at once or not at all."""
-        arrays = {name: v.numpy() for name, v in self._variables().items()} | {"best": self.best}
-        about = {
-            "fingerprint": self.fingerprint, "epochs": epochs, "count": self.step.count, "history": self.history,
-            "best_loss": self.best_loss, "best_epoch": self.best_epoch, "seconds": self.seconds,
-        }  # fmt: skip
-        new = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with open(new, "wb") as file:
-                np.savez(file, about=json.dumps(about), **arrays)
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-
-    def load(self, path: Path) -> int:
-        """Take up a run; the number of epochs that are done."""
-        if not path.parent.is_dir():
-            raise InputError(f"there is no folder {quoted(str(path.parent))} for the checkpoint")
-        if not path.exists():
-            return 0
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                about = json.loads(str(kept["about"]))
-                if about["fingerprint"] != self.fingerprint:
-                    raise InputError(
-                        f"{quoted(str(path))} is the checkpoint of another run: other molecules or other options; "
-                        "remove it, or name another file"
-                    )
-                for name, variable in self._variables().items():
-                    variable.assign(kept[name])
-                self.best = kept["best"]
-            assign(self.step.weights, self.step.theta.value)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{quoted(str(path))} is no checkpoint that can be read: {quoted(str(error))}") from None
-        self.history, self.step.count, self.seconds = about["history"], about["count"], about["seconds"]
-        self.best_loss, self.best_epoch = about["best_loss"], about["best_epoch"]
-        return about["epochs"]
-
-
-class _Progress(keras.callbacks.Callback):
-    """A bar for the whole run, or a line an epoch; on standard error."""
-
-    def __init__(self, epochs: int, minutes: float | None, verbose: int, began: float, run: _Run):
-        super().__init__()
-        self.epochs, self.minutes, self.verbose, self.began, self.run = epochs, minutes, verbose, began, run
-        self.before = run.seconds
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Show how far it is."""
-        logs = logs or {}
-        seconds = self.before + time.monotonic() - self.began
-        done = (epoch + 1) / self.epochs
-        if self.minutes is not None:
-            done = max(done, seconds / (60 * self.minutes))
-        done = min(done, 1.0)
-        left = seconds / done - seconds
-        which = "val_" if "val_force_rmse" in logs else ""
-        errors = (
-            f"energy {1000 * logs.get(which + 'energy_rmse_per_atom', math.nan):.2f} meV/atom, "
-            f"force {1000 * logs.get(which + 'force_rmse', math.nan):.1f} meV/Å"
-        )
-        if self.verbose == 1:
-            bar = "█" * round(20 * done) + "·" * (20 - round(20 * done))
-            line = f"{bar} {100 * done:3.0f} % epoch {epoch + 1}, {errors}, {_clock(left)} left"
-            if sys.stderr.isatty():
-                print(f"\r\x1b[2K{line}", end="", flush=True, file=sys.stderr)
-            elif done >= 1 or int(10 * done) > int(10 * getattr(self, "shown", 0)):
-                self.shown = done
-                print(line, flush=True, file=sys.stderr)
-        else:
-            print(f"epoch {epoch + 1}: {errors}, {_clock(seconds)}", flush=True, file=sys.stderr)
-
-    def on_train_end(self, logs=None):
-        """End the line."""
-        if self.verbose == 1 and sys.stderr.isatty():
-            print(file=sys.stderr)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
 # ------------------------------------------------------------------------------------------------ checks
