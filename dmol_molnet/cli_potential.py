@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -42,6 +43,9 @@ Start = Annotated[
     ),
 ]
 Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
+
+ALONE = 6.0
+"""Å; an atom in a cell that has an image within it is no free atom."""
 
 BEYOND = 1.5
 """Seconds of `--minutes` that are kept for the start of Python and for saving."""
@@ -75,6 +79,17 @@ def train(
     force_weight: Annotated[
         float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
     ] = None,
+    reference_energies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|average|H=-13.6,…",
+            help="Of the elements: a file of free atoms, least squares, or eV by element; if not told, those of the "
+            "free atoms in DATA, and least squares without any.",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Train this potential further, in place of a new one.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, of what is held out, of the order.")] = 0,
     checkpoint: Annotated[
         Path | None,
@@ -94,13 +109,16 @@ def train(
 ) -> None:
     """Train a potential on molecules with energies and forces.
 
-    After a kill, the same command goes on where it was.  Energies are read as eV, lengths as Å, unless told otherwise.
+    After a kill, the same command goes on where it was, with more --minutes or --epochs too.  Energies are read as eV,
+    lengths as Å, unless told otherwise.  A model that is replaced is kept as MODEL.previous.keras.
 
     \b
     Examples:
       dmol-molnet train acetylacetone -o acac.keras --minutes 3
       dmol-molnet train acetylacetone -o mace.keras --model mace --channels 16 --minutes 20
       dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
+      dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
+      dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
     began = time.monotonic() - BEYOND
@@ -115,7 +133,20 @@ def train(
     if minutes is None and epochs is None:
         minutes = 10.0
     reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
-    training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
+    built = {"channels": channels, "layers": layers, "cutoff": cutoff}
+    if start is not None:
+        _check_model(start)
+        if told := [f"--{name}" for name, value in built.items() if value is not None]:
+            raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
+    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
+    reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
+    going_on = checkpoint.exists()
+    if output.exists() and not going_on:
+        print(
+            f"dmol-molnet: {quoted(str(output))} is there: it is replaced when this run ends, and kept as "
+            f"{_previous(output)}",
+            file=sys.stderr,
+        )
 
     from dmol_molnet.nn import start_quietly
 
@@ -124,37 +155,42 @@ def train(
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
 
-    changes = {"channels": channels, "layers": layers, "cutoff": cutoff}
-    if "elements" in defaults(model):  # weights for those of the data alone
-        changes["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
+    if start is not None:
+        potential = Potential.load(start)
+    else:
+        if "elements" in defaults(model):  # weights for those of the data alone
+            built["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
+        network = build(model, seed=seed, **{key: value for key, value in built.items() if value is not None})
+        normalisation = Normalisation.of(training, network.cutoff, reference)
+        potential, reference = Potential(network, normalisation), None
+        if normalisation.undetermined and not as_json:
+            print(
+                f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "
+                f"of {len(normalisation.shifts)} are open): other compositions will be off by a constant."
+            )
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "force_weight": force_weight}
-    network = build(model, seed=seed, **{key: value for key, value in changes.items() if value is not None})
-    normalisation = Normalisation.of(training, network.cutoff)
-    potential = Potential(network, normalisation)
-    if normalisation.undetermined and not as_json:
-        print(
-            f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} of "
-            f"{len(normalisation.shifts)} are open): other compositions will be off by a constant."
-        )
-    if checkpoint.exists() and not as_json:
-        print(f"Going on from {checkpoint}.")
     try:
-        found = potential.fit(
-            training,
-            held_out,
-            epochs=epochs,
-            minutes=minutes,
-            **{key: value for key, value in options.items() if value is not None},
-            checkpoint=checkpoint,
-            seed=seed,
-            verbose=0 if as_json else 1,
-            began=began,
-        ).history
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            found = potential.fit(
+                training,
+                held_out,
+                epochs=epochs,
+                minutes=minutes,
+                **{key: value for key, value in options.items() if value is not None},
+                reference=reference,
+                checkpoint=checkpoint,
+                seed=seed,
+                verbose=0 if as_json else 1,
+                began=began,
+            ).history
     except DivergedError as error:
         raise InputError(str(error)) from None
     rounds = len(found.get("loss", []))
     if not rounds:
         raise InputError("the minutes were over before the first step; give it more")
+    if output.exists() and not going_on:
+        output.replace(_previous(output))
     potential.save(output)
     if history is not None:
         _write(history, _history_text(found, history.suffix.lower()))
@@ -165,7 +201,11 @@ def train(
         checkpoint.unlink(missing_ok=True)
         _sweep(output, checkpoint)
     prefix = "val_" if held_out else ""
-    best = min(range(rounds), key=found["val_loss"].__getitem__) if held_out else rounds - 1
+    best = (
+        min(range(rounds), key=lambda k: (found["val_loss"][k] != found["val_loss"][k], found["val_loss"][k]))
+        if held_out
+        else rounds - 1
+    )
     errors = {key: found[prefix + key][best] for key in ("energy_rmse_per_atom", "force_rmse")}
     if force_weight == 0:
         errors["force_rmse"] = None
@@ -388,11 +428,11 @@ class _Reading(NamedTuple):
 
 def _split(
     data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool
-) -> tuple[list[Molecule], list[Molecule]]:
-    """What to train on and what to validate on, with labels that can be used."""
+) -> tuple[dict[str, float], list[Molecule], list[Molecule]]:
+    """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
     import numpy as np
 
-    from dmol_molnet.files import check_labels
+    from dmol_molnet.files import check_labels, free_atoms
 
     try:
         share = float(validation)
@@ -400,14 +440,20 @@ def _split(
         share = None
     if share is not None and not 0 <= share < 1:
         raise InputError(f"--validation is a share, 0 or more and less than 1, or a file, not {quoted(validation)}")
-    molecules = reading.files(data, training=True)[None]
+    free, molecules = free_atoms(reading.files(data, training=True)[None], ALONE)
     if share is None:
-        training, held_out = molecules, reading.files(validation, training=True)[None]
+        training, held_out = molecules, free_atoms(reading.files(validation, training=True)[None], ALONE)[1]
     else:
         n = round(share * len(molecules))
         n = max(n, 1) if share and len(molecules) > 1 else n
         order = np.random.default_rng(seed).permutation(len(molecules))
         training, held_out = ([molecules[k] for k in sorted(some)] for some in (order[n:], order[:n]))
+        # What is held out must hold no element that is not trained on.
+        known = {symbol for molecule in training for symbol in molecule.symbols}
+        new = [molecule for molecule in held_out if known and not known.issuperset(molecule.symbols)]
+        training, held_out = training + new, [m for m in held_out if not any(m is other for other in new)]
+    if free and not molecules:
+        raise InputError(f"{quoted(data)} holds none but free atoms: a potential needs molecules to learn from")
     if not training:
         raise InputError(f"{quoted(data)} leaves no molecule to train on: --validation {validation} takes them all")
     for text, some in ((data, molecules), (validation, held_out if share is None else [])):
@@ -421,7 +467,45 @@ def _split(
         formulas = sorted({molecule.formula for molecule in training})
         named = f" of {formulas[0]}" if len(formulas) == 1 else f" of {len(formulas)} compositions"
         print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
-    return training, held_out
+        if free:
+            print(f"Free atoms give the reference energies of {', '.join(free)}, and are not trained on.")
+    return free, training, held_out
+
+
+def _reference(text: str, reading: _Reading) -> dict[str, float] | str:
+    """What --reference-energies says, as `Normalisation.of` takes it."""
+    from dmol_molnet.files import free_atoms
+
+    if text == "average":
+        return text
+    if Path(text).is_file():
+        free, _ = free_atoms(reading.files(text)[None], ALONE)
+        if not free:
+            raise InputError(f"{quoted(text)} holds no free atom: a molecule of one atom, uncharged, with its energy")
+        return free
+    found = {}
+    for pair in text.split(","):
+        symbol, sign, value = pair.partition("=")
+        try:
+            energy = float(value)
+        except ValueError:
+            energy = None
+        if not sign or energy is None or symbol.strip() not in SYMBOLS:
+            raise InputError(
+                "--reference-energies is average, a file, or energies in eV such as H=-13.6,C=-1027.1, not "
+                f"{quoted(text)}"
+            )
+        found[symbol.strip()] = energy
+    return found
+
+
+def _previous(output: Path) -> Path:
+    """Where a model goes that is replaced."""
+    return output.with_name(f"{output.stem}.previous{output.suffix}")
+
+
+def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+    print(f"{chr(10) if sys.stderr.isatty() else ''}dmol-molnet: warning: {message}", file=sys.stderr)
 
 
 def _atoms(model: Path, molecule: str):

@@ -501,3 +501,35 @@ def _database(path: Path, stated: dict[str, str]) -> Iterator[_Frame]:
         raise InputError(f"{name} is no database of ASE that can be read: {reason[:160]}") from None
     if not n:
         raise InputError(f"{name} holds no molecule")
+
+
+def free_atoms(molecules: Sequence[Molecule], cutoff: float) -> tuple[dict[str, float], list[Molecule]]:
+    """The energies (eV) of free atoms by element symbol, and the molecules that are none.
+
+    A free atom is uncharged and alone, and no image of it in a periodic cell is within the cutoff (Å).
+
+    Raises:
+        InputError: one without energy, or two of an element with different ones.
+    """
+    found, rest = {}, []
+    for molecule in molecules:
+        if len(molecule) != 1 or molecule.charge or _nearest_image(molecule) <= cutoff:
+            rest.append(molecule)
+            continue
+        symbol, energy = molecule.symbols[0], molecule.energy
+        if energy is None:
+            raise InputError(f"a free atom of {symbol} has no energy: give it one, or take it out")
+        if abs(found.setdefault(symbol, energy) - energy) > 1e-6:
+            raise InputError(
+                f"there are two energies of a free atom of {symbol}, {found[symbol]:.6f} and {energy:.6f} eV: keep one"
+            )
+    return found, rest
+
+
+def _nearest_image(molecule: Molecule) -> float:
+    """How far an atom is from its nearest image, Å; infinite without a cell."""
+    if molecule.cell is None:
+        return np.inf
+    steps = [range(-2, 3) if periodic else (0,) for periodic in molecule.pbc]
+    shifts = np.array(np.meshgrid(*steps)).reshape(3, -1).T @ molecule.cell
+    return min((x for x in np.linalg.norm(shifts, axis=-1) if x > 1e-9), default=np.inf)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import ase.io
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dmol_molnet import cli, datasets, nn
+from dmol_molnet import Molecule, cli, datasets, nn
+from dmol_molnet.molecules import SYMBOLS
 from dmol_molnet.nn.potential import Potential
 from dmol_molnet.nn.training import fit
 
@@ -171,8 +173,60 @@ def test_a_loss_that_is_no_number_is_told(run, tmp_path, eagerly):
     write(tmp_path / "a.xyz", FRAMES[:10])
     words = ["train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 50, "--learning-rate", 1e30, *SMALL]
     said = run(*words, "--json")
-    assert "the loss is no longer a finite number" in one_line(said)
+    warning, error = said.stderr.splitlines()
+    assert said.returncode == 2
+    assert warning.startswith("dmol-molnet: warning: the training collapsed in epoch")
+    assert "collapsed 9 times" in error
     assert not (tmp_path / "m.keras").exists()
+
+
+def test_free_atoms_in_the_data_are_its_reference_energies(run, tmp_path, eagerly):
+    free = {"H": -13.6, "C": -1027.0, "O": -2041.0}
+    atoms = [Molecule([SYMBOLS.index(s)], np.zeros((1, 3)), energy=e, forces=np.zeros((1, 3))) for s, e in free.items()]
+    write(tmp_path / "a.xyz", [*atoms, *FRAMES[:10]])
+    done = run("train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 1, *SMALL)
+    assert "9 molecules of C5H8O2 to train on, 1 to validate" in done.stdout
+    assert "Free atoms give the reference energies of H, C, O, and are not trained on." in done.stdout
+    assert Potential.load(tmp_path / "m.keras").normalisation.shifts == free
+    write(tmp_path / "b.xyz", FRAMES[:10])
+    write(tmp_path / "free.xyz", atoms)
+    for told in (tmp_path / "free.xyz", "H=-13.6, C=-1027,O=-2041"):
+        words = ["-o", tmp_path / "n.keras", "--epochs", 1, *SMALL, "--reference-energies", told]
+        assert run("train", tmp_path / "b.xyz", *words).returncode == 0
+        assert Potential.load(tmp_path / "n.keras").normalisation.shifts == free
+    words = ["-o", tmp_path / "average.keras", "--epochs", 1, *SMALL, "--reference-energies", "average"]
+    assert run("train", tmp_path / "a.xyz", *words).returncode == 0
+    shifts = list(Potential.load(tmp_path / "average.keras").normalisation.shifts.values())
+    np.testing.assert_allclose(shifts, np.mean([m.energy for m in FRAMES[:10]]) / 15, rtol=1e-3)
+    for told, message in (("H=x", "such as H=-13.6"), (tmp_path / "b.xyz", "holds no free atom")):
+        words = ["-o", tmp_path / "n.keras", "--epochs", 1, "--reference-energies", told]
+        assert message in one_line(run("train", tmp_path / "b.xyz", *words))
+    assert "none but free atoms" in one_line(run("train", tmp_path / "free.xyz", "-o", tmp_path / "n.keras"))
+
+
+def test_a_model_is_trained_further_and_none_is_lost(run, tmp_path, eagerly):
+    write(tmp_path / "a.xyz", FRAMES[:10])
+    words = ["train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 1, *SMALL]
+    run(*words)
+    first = (tmp_path / "m.keras").read_bytes()
+    again = run(*words, "--seed", 3)
+    assert "is there: it is replaced when this run ends, and kept as" in again.stderr
+    assert (tmp_path / "m.previous.keras").read_bytes() == first
+    further = ["train", tmp_path / "a.xyz", "-o", tmp_path / "n.keras", "--epochs", 1, "--start", tmp_path / "m.keras"]
+    assert "--channels" in one_line(run(*further, *SMALL))
+    assert run(*further, "--learning-rate", 1e-12).returncode == 0
+    a, b = (Potential.load(tmp_path / f"{name}.keras").energy_and_forces(FRAMES[0])[0] for name in "mn")
+    assert a == pytest.approx(b, abs=1e-4)
+
+
+def test_an_element_that_only_the_held_out_ones_would_have_is_trained_on(run, tmp_path, eagerly):
+    odd = Molecule.from_smiles("N").embed(0)
+    odd = replace(odd, energy=-100.0, forces=np.zeros((4, 3)))
+    write(tmp_path / "a.xyz", [*FRAMES[:4], odd])
+    for seed in range(3):
+        words = ["-o", tmp_path / f"{seed}.keras", "--epochs", 1, "--validation", 0.4, "--seed", seed, "--no-check"]
+        done = run("train", tmp_path / "a.xyz", *words, *SMALL)
+        assert done.returncode == 0, done.stderr
 
 
 # ------------------------------------------------------------------------------------------------ evaluate

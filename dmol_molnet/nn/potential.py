@@ -29,6 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dmol_molnet.files import free_atoms
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
 from dmol_molnet.nn.program import Program
@@ -133,29 +134,6 @@ def reference_energies(
         shifts = dict(zip(elements, (mean + change).tolist(), strict=True))
     shifts |= {symbol: float(energy) for symbol, energy in known.items()}
     return {symbol: shifts[symbol] for symbol in sorted(shifts, key=SYMBOLS.index)}, len(elements) - int(rank)
-
-
-def free_atoms(molecules: Sequence[Molecule], cutoff: float) -> tuple[dict[str, float], list[Molecule]]:
-    """The energies (eV) of free atoms by element symbol, and the molecules that are none.
-
-    A free atom is uncharged, alone, and has no neighbour within the cutoff (Å), as it would in a small cell.
-
-    Raises:
-        InputError: one without energy, or two of an element with different ones.
-    """
-    found, rest = {}, []
-    for molecule in molecules:
-        if len(molecule) != 1 or molecule.charge or len(neighbors(molecule, cutoff).i):
-            rest.append(molecule)
-            continue
-        symbol, energy = molecule.symbols[0], molecule.energy
-        if energy is None:
-            raise InputError(f"a free atom of {symbol} has no energy: give it one, or take it out")
-        if abs(found.setdefault(symbol, energy) - energy) > 1e-6:
-            raise InputError(
-                f"there are two energies of a free atom of {symbol}, {found[symbol]:.6f} and {energy:.6f} eV: keep one"
-            )
-    return found, rest
 
 
 # ------------------------------------------------------------------------------------------------ the potential

@@ -78,7 +78,7 @@ class Guard:
         return self._above >= self.EPOCHS or self._dead >= self.DEAD or not math.isfinite(loss)
 
     def slow_down(self, epoch: int, rate: float) -> None:
-        """Count a collapse, and say so.
+        """Count a collapse, and say so at the first.
 
         Raises:
             DivergedError: there were too many.
@@ -90,12 +90,13 @@ class Guard:
                 f"the training collapsed {self.collapses} times, the last time in epoch {epoch + 1} at a learning rate "
                 f"of {rate:.1e}: try a smaller one, and look for wrong labels"
             )
-        warnings.warn(
-            f"the training collapsed in epoch {epoch + 1} at a learning rate of {rate:.1e}; it goes on from its best "
-            f"weights, from now on at {self.factor:.2g} of the planned rate",
-            TrainingWarning,
-            stacklevel=3,
-        )
+        if self.collapses == 1:
+            warnings.warn(
+                f"the training collapsed in epoch {epoch + 1} at a learning rate of {rate:.1e}; it goes on from its "
+                f"best weights, from now on at {self.factor:.2g} of the planned rate",
+                TrainingWarning,
+                stacklevel=3,
+            )
         self.forget()
 
     def state(self) -> dict:

@@ -24,10 +24,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dmol_molnet.files import check_labels
+from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
-from dmol_molnet.nn.potential import Normalisation, Potential, free_atoms, reference_energies
+from dmol_molnet.nn.potential import Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
 
 __all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
@@ -122,6 +122,8 @@ def fit(
     fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
     run = Run(step, fingerprint, [epochs, minutes])
     start = run.load(Path(checkpoint)) if checkpoint is not None else 0
+    if start and verbose:
+        print(f"going on after epoch {start}", file=sys.stderr)
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
     zero = (
         float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
