@@ -234,9 +234,9 @@ def check_units(molecules: Sequence[Molecule]) -> list[str]:
         if slopes[2] < 0.65 or slopes[0] > 1.5:
             raise InputError(text)
         found.append(text)
-    sizes = np.array([np.sqrt(np.mean(m.forces**2)) for m in molecules if m.forces is not None and len(m)])
+    sizes = np.array([np.sqrt(np.mean(m.forces**2)) for m in molecules if m.forces is not None and len(m) > 1])
     if len(sizes):
-        where = [k for k, m in enumerate(molecules, 1) if m.forces is not None and len(m)]
+        where = [k for k, m in enumerate(molecules, 1) if m.forces is not None and len(m) > 1]
         middle, largest = float(np.median(sizes)), int(np.argmax(sizes))
         if not 0.05 < middle < 12:
             found.append(
