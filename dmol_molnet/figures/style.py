@@ -147,6 +147,56 @@ def show(figure: Figure, alt: str) -> Picture:
     return Picture(start + body, alt)
 
 
+ROW = (
+    "align-items: flex-start; display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; justify-content: center; margin: 0 auto"
+)
+# Where there are less than 34rem, as on a page of 576 px, a panel asks for the whole line; else for 14rem and its share.
+PANEL = "flex: {width:.0f} 1 max(14rem, min(100%, (34rem - 100%) * 999)); max-width: {width:.0f}px; min-width: 0"
+
+
+class Row:
+    """Pictures side by side; on a phone, one under the other.
+
+    Attributes:
+        pictures: each a `Picture`, from left to right.
+    """
+
+    def __init__(self, pictures: tuple[Picture, ...]):
+        self.pictures = pictures
+
+    def _repr_html_(self) -> str:
+        panels = []
+        for picture in self.pictures:
+            style = PANEL.format(width=float(re.search(r'width="([\d.]+)"', picture.svg)[1]))
+            svg = picture.svg.replace("<svg ", '<svg style="display: block; height: auto; width: 100%" ', 1)
+            panels.append(f'<div style="{style}">{svg}</div>')
+        return f'<div class="molnet-row" style="{ROW}">{"".join(panels)}</div>'
+
+    def __repr__(self) -> str:
+        return f"Row({', '.join(map(repr, self.pictures))})"
+
+
+def row(*pictures: Picture) -> Row:
+    """A figure of several panels, which stack where the page is narrow: let it be the last value of a cell.
+
+    Panels of one figure that do not share an axis are better drawn as figures of their own and put into a row: on a
+    phone one wide drawing would have to scroll, and half of it would be out of sight.
+
+    Args:
+        pictures: from `show`, from left to right, each with its own text alternative.  A page is 8 inches wide, so two
+            panels are about 4 wide each.
+
+    Raises:
+        InputError: nothing to show, or something that is no picture.
+    """
+    if not pictures:
+        raise InputError("a row needs pictures: row(show(a, alt=…), show(b, alt=…))")
+    for picture in pictures:
+        if not isinstance(picture, Picture):
+            raise InputError(f"a row is made of pictures from `show`, not of {quoted(picture)}")
+    return Row(pictures)
+
+
 def glue(name: str, value: object) -> None:
     """Name a value for the text of the page, where `{glue:text}` shows it; where there is no page, print it.
 
