@@ -150,7 +150,7 @@ def show(figure: Figure, alt: str) -> Picture:
 ROW = (
     "align-items: flex-start; display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; justify-content: center; margin: 0 auto"
 )
-# Where there are less than 34rem, as on a page of 576 px, a panel asks for the whole line; else for 14rem and its share.
+# Where there are less than 34rem, as on a page of 576 px, a panel asks for the whole line; else for 14rem and a share.
 PANEL = "flex: {width:.0f} 1 max(14rem, min(100%, (34rem - 100%) * 999)); max-width: {width:.0f}px; min-width: 0"
 
 
