@@ -30,6 +30,9 @@ COLORS = (
 )
 """Fills for classes, light enough for dark letters on all of them."""
 
+IDENTITY = ("#d97706", "#0d9488", "#7c5cd6")
+"""The three colours by which the book is known, as in its logo: mid tones, to be told apart on light and on dark."""
+
 ON_COLOR = "#14171a"
 """Letters and lines on a fill of COLORS."""
 
