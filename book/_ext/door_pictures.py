@@ -148,7 +148,10 @@ def coordinates(ax: Axes) -> None:
 
 def schnet(ax: Axes) -> None:
     r = np.linspace(0.66, 4, 200)
-    energy = lambda x: (1 - np.exp(-1.9 * (x - 1.2))) ** 2  # Morse's curve
+
+    def energy(x):
+        return (1 - np.exp(-1.9 * (x - 1.2))) ** 2  # Morse's curve
+
     ax.plot(r, energy(r), color=IDENTITY[1], lw=3)
     for x in (0.78, 1.95):  # down the slope: that is the force
         slope = (energy(x + 1e-4) - energy(x - 1e-4)) / 2e-4
@@ -193,7 +196,10 @@ def design_space(ax: Axes) -> None:
 
 def normalisation(ax: Axes) -> None:
     x = np.linspace(-5, 5, 300)
-    bell = lambda middle, width: np.exp(-(((x - middle) / width) ** 2) / 2)
+
+    def bell(middle, width):
+        return np.exp(-(((x - middle) / width) ** 2) / 2)
+
     ax.fill_between(x, 0.65 * bell(3.3, 0.35), color=IDENTITY[0], alpha=0.8, lw=0)
     ax.fill_between(x, bell(-0.6, 1.0), color=IDENTITY[1], alpha=0.8, lw=0)
     ax.plot([-0.6, -0.6], [0, 1.15], color=ink(ax), lw=1.2)

@@ -25,17 +25,16 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 import dmol_molnet
-from dmol_molnet import exercises
 
 WORDS_A_MINUTE = 130
 """Of a text to think along with; a novel goes twice as fast."""
 
 MINUTES = {"equation": 0.5, "cell": 1.0, "question": 1.0, "exercise": 10.0}
-"""What each takes beside the words: an equation on a line of its own, a cell with its output, a question, an exercise."""
+"""What each takes beside the words: an equation on its own line, a cell with its output, a question, an exercise."""
 
 RULE = (
-    f"{WORDS_A_MINUTE} words a minute, half a minute for an equation on a line of its own, a minute for a cell with what "
-    f"it shows and for a question, {MINUTES['exercise']:.0f} minutes for an exercise"
+    f"{WORDS_A_MINUTE} words a minute, half a minute for an equation on a line of its own, a minute for a cell with "
+    f"what it shows and for a question, {MINUTES['exercise']:.0f} minutes for an exercise"
 )
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:+-]+)\}[^\n]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S)
