@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import Circle, Rectangle
 
 from dmol_molnet import wl
-from dmol_molnet.figures import color, draw, glue, histogram, new, rounds, show, style, unfolding
+from dmol_molnet.figures import color, draw, glue, histogram, new, rounds, row, show, style, unfolding
 from dmol_molnet.molecules import EXAMPLES, InputError, Molecule
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -230,3 +230,18 @@ def test_glue_outside_of_a_book_does_nothing(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "myst_nb", None)
     assert glue("name", 1) is None
+
+
+def test_a_row_holds_its_pictures_in_order_each_in_a_panel_of_its_own():
+    wide, tall = show(new(4, 2)[0], "a wide panel"), show(new(2.5, 4)[0], "a tall panel")
+    root = ElementTree.fromstring(row(wide, tall)._repr_html_())
+    assert [panel[0].get("aria-label") for panel in root] == ["a wide panel", "a tall panel"]
+    assert [re.search(r"max-width: (\d+)px", panel.get("style"))[1] for panel in root] == ["360", "225"]
+    ids = [tag.get("id") for tag in root.iter() if tag.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("wrong", [(), ("a",), (None,)])
+def test_a_row_says_what_it_is_made_of(wrong):
+    with pytest.raises(InputError, match="row"):
+        row(*wrong)

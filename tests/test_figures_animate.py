@@ -1,5 +1,7 @@
 """Films and stills: what is drawn is the story, each state once, and files are whole or not there."""
 
+import base64
+import html
 import io
 import json
 import os
@@ -180,13 +182,20 @@ def test_progress_counts_the_states(rounds, tmp_path):
 def test_the_film_in_a_page_waits_has_a_poster_a_name_and_captions(rounds):
     film = animate(rounds)
     markup = film._repr_html_()
-    head = re.match(r"<video ([^>]*)>", markup).group(1)
+    head = re.search(r"<video ([^>]*)>", markup).group(1)
     assert re.search(r'\baria-label="[^"]{20,}"', head)
     for word in ("controls", "muted", "playsinline", 'preload="none"', 'poster="data:image/png;base64,'):
         assert word in head
     assert "autoplay" not in markup
     assert 'src="data:video/mp4;base64,' in markup
     assert "http" not in re.sub(r"base64,[^\"]*", "", markup)
+    poster = Image.open(
+        io.BytesIO(base64.b64decode(re.search(r'poster="data:image/png;base64,([^"]*)', head).group(1)))
+    )
+    first, last = (np.abs(np.asarray(poster.convert("RGB")) - film._states[k].astype(float)).mean() for k in (0, -1))
+    assert first < 1 < last, "the clock stands at 0, so the picture must too"
+    told = re.findall(r"<li>(.*?)</li>", markup)
+    assert [html.unescape(text) for text in told] == [f"{step.counter}: {step.sentence}" for step in rounds.steps]
     captions = film.captions()
     assert captions.startswith("WEBVTT\n\n00:00:00.000 --> ")
     assert captions.count("-->") == len(rounds.steps)

@@ -310,6 +310,11 @@ def test_references_reach_other_chapters(export):
     assert cell.source == f"[(2.1)]({BASE}book/two.html#equation-e) [Theorem 2.1]({BASE}book/two.html#t)"
 
 
+def test_code_that_the_page_folds_is_open_in_the_notebook(export):
+    (cell,) = export("```{code-cell}\n:tags: [hide-input]\nx = 1\n```")
+    assert cell.metadata == {"tags": ["hide-input"]}
+
+
 def test_tags_fold_cells(export):
     hidden, plain = export(
         "```{code-cell}\n:tags: [remove-cell]\nx = 1\n```\n\n```{code-cell}\n:tags: [raises-exception]\ny\n```"

@@ -380,7 +380,8 @@ class Writer(Source):
         metadata, figure = {}, figure_of(block)
         if tags := block.options.get("tags"):
             metadata["tags"] = tags
-            if {"hide-input", "remove-input", "hide-cell", "remove-cell"} & set(tags):
+            # What the page folds ("hide-input") stays open: in a notebook one comes to see and change the code.
+            if {"remove-input", "hide-cell", "remove-cell"} & set(tags):
                 metadata.update(cellView="form", jupyter={"source_hidden": True})
         if figure:
             metadata["dmol_molnet"] = {"figure": figure.get("name", "")}

@@ -1,7 +1,7 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
-`show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
-`stepper` draw it.  `turntable` films a molecule that turns.
+`show` puts a figure into a page, `row` several side by side, which stack on a phone.  `messages`, `refinement` and
+`turning` tell a story in steps; `animate`, `still` and `stepper` draw it.  `turntable` films a molecule that turns.
 `table` sets what people compare.
 """
 
@@ -15,7 +15,7 @@ from dmol_molnet.figures.lobes import lobes
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
-from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
+from dmol_molnet.figures.style import COLORS, GRAY, Picture, Row, color, glue, new, row, show, style
 from dmol_molnet.figures.turning import turning
 from dmol_molnet.figures.turntable import Turntable, turntable
 
@@ -24,6 +24,7 @@ __all__ = [
     "GRAY",
     "Animation",
     "Picture",
+    "Row",
     "Stepper",
     "Story",
     "Table",
@@ -44,6 +45,7 @@ __all__ = [
     "parity",
     "refinement",
     "rounds",
+    "row",
     "show",
     "stepper",
     "still",

@@ -23,6 +23,22 @@ from dmol_molnet.molecules import InputError, quoted
 
 COLORS_OF_GIF = 64
 
+CONTROLS = 54
+"""Pixels under a film for the browser's bar of controls, which would cover the picture."""
+
+# The video is higher than its picture by the strip of the bar, and the picture stands at its top. Chromium's bar is a
+# shadow over half of the picture with a large button in its middle: neither is needed beside a strip that is dark.
+PLAYER = """<div class="molnet-film" data-theme="{theme}" style="container-type: inline-size; margin: 0 auto">
+<style>.molnet-film video::-webkit-media-controls-panel {{ background-image: none !important }}
+.molnet-film video::-webkit-media-controls-overlay-play-button {{ display: none !important }}</style>
+<video controls muted playsinline preload="none" width="{width}" height="{height}" aria-label="{name}" poster="{poster}"
+style="background: linear-gradient(#3c434b, #3c434b) bottom / 100% {strip}px no-repeat; display: block; margin: 0 auto;
+width: min(100cqw, {width}px); height: calc(min(100cqw, {width}px) * {share} + {strip}px); max-width: none;
+object-fit: contain; object-position: top"><source src="{film}" type="video/mp4">
+<track kind="captions" srclang="en" label="What happens" src="{captions}"></video>
+<details style="margin: 0.5rem 0; text-align: left"><summary style="cursor: pointer; min-height: 1.75rem">{title}, \
+{seconds} seconds: what happens, in words</summary><ol>{says}</ol></details></div>"""
+
 FORMATS = {
     ".mp4": "a film with controls",
     ".gif": "a film that repeats",
@@ -42,8 +58,10 @@ class Film:
         holds: for how many frames each state stays.
         says: what each state shows, for captions; a sentence that is repeated stays.
         fps: frames a second.
-        poster: which state stands for the film until it is played, and is its still.
+        poster: which state is its still.  In a page, the first stands there until it is played, as the clock says.
     """
+
+    theme = "light"
 
     def __init__(self, title: str, holds: Sequence[int], says: Sequence[str], fps: float, poster: int = 0):
         if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0.05 <= fps <= 60:
@@ -104,11 +122,11 @@ class Film:
         return f"{type(self).__name__}({self.title!r}, {len(self.holds)} states, {self.seconds:g} s)"
 
     def _repr_html_(self) -> str:
-        """The film with its controls, a poster, and the captions; nothing moves by itself."""
+        """The film with its controls under it, its first frame, and what happens in words; nothing moves by itself."""
         with tempfile.TemporaryDirectory() as folder:
             film = self.save(Path(folder) / "film.mp4").read_bytes()
         file = io.BytesIO()
-        _image(self._states[self.poster]).quantize(64).save(file, "PNG")
+        _image(self._states[0]).quantize(64).save(file, "PNG")
         name = html.escape(f"{self.title}: a film of {len(self.holds)} steps", quote=True)
         poster, film, captions = (
             f"data:{kind};base64,{base64.b64encode(data).decode()}"
@@ -118,12 +136,21 @@ class Film:
                 ("text/vtt", self.captions().encode()),
             )
         )
-        width, height = self._states[0].shape[1::-1]
-        return (
-            f'<video controls muted playsinline preload="none" width="{width}" height="{height}" aria-label="{name}" '
-            f'poster="{poster}" style="max-width: 100%; height: auto">'
-            f'<source src="{film}" type="video/mp4">'
-            f'<track kind="captions" srclang="en" label="What happens" src="{captions}"></video>'
+        height, width = self._states[0].shape[:2]
+        said = [text for k, text in enumerate(self.says) if self.says[k - 1 : k] != [text]]
+        return PLAYER.format(
+            name=name,
+            width=width,
+            height=height,
+            share=f"{height / width:.4f}",
+            strip=CONTROLS,
+            poster=poster,
+            film=film,
+            captions=captions,
+            theme=self.theme,
+            title=html.escape(self.title, quote=False),
+            seconds=f"{self.seconds:.0f}",
+            says="".join(f"<li>{html.escape(text, quote=False)}</li>" for text in said),
         )
 
     @cached_property

@@ -30,6 +30,9 @@ COLORS = (
 )
 """Fills for classes, light enough for dark letters on all of them."""
 
+IDENTITY = ("#d97706", "#0d9488", "#7c5cd6")
+"""The three colours by which the book is known, as in its logo: mid tones, to be told apart on light and on dark."""
+
 ON_COLOR = "#14171a"
 """Letters and lines on a fill of COLORS."""
 
@@ -145,6 +148,56 @@ def show(figure: Figure, alt: str) -> Picture:
     box = re.search(r'viewBox="[^"]+"', head).group()
     start = f'<svg role="img" aria-label="{name}" width="{width:.0f}" height="{height:.0f}" {box} fill="currentColor">'
     return Picture(start + body, alt)
+
+
+ROW = (
+    "align-items: flex-start; display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; justify-content: center; margin: 0 auto"
+)
+# Where there are less than 34rem, as on a page of 576 px, a panel asks for the whole line; else for 14rem and a share.
+PANEL = "flex: {width:.0f} 1 max(14rem, min(100%, (34rem - 100%) * 999)); max-width: {width:.0f}px; min-width: 0"
+
+
+class Row:
+    """Pictures side by side; on a phone, one under the other.
+
+    Attributes:
+        pictures: each a `Picture`, from left to right.
+    """
+
+    def __init__(self, pictures: tuple[Picture, ...]):
+        self.pictures = pictures
+
+    def _repr_html_(self) -> str:
+        panels = []
+        for picture in self.pictures:
+            style = PANEL.format(width=float(re.search(r'width="([\d.]+)"', picture.svg)[1]))
+            svg = picture.svg.replace("<svg ", '<svg style="display: block; height: auto; width: 100%" ', 1)
+            panels.append(f'<div style="{style}">{svg}</div>')
+        return f'<div class="molnet-row" style="{ROW}">{"".join(panels)}</div>'
+
+    def __repr__(self) -> str:
+        return f"Row({', '.join(map(repr, self.pictures))})"
+
+
+def row(*pictures: Picture) -> Row:
+    """A figure of several panels, which stack where the page is narrow: let it be the last value of a cell.
+
+    Panels of one figure that do not share an axis are better drawn as figures of their own and put into a row: on a
+    phone one wide drawing would have to scroll, and half of it would be out of sight.
+
+    Args:
+        pictures: from `show`, from left to right, each with its own text alternative.  A page is 8 inches wide, so two
+            panels are about 4 wide each.
+
+    Raises:
+        InputError: nothing to show, or something that is no picture.
+    """
+    if not pictures:
+        raise InputError("a row needs pictures: row(show(a, alt=…), show(b, alt=…))")
+    for picture in pictures:
+        if not isinstance(picture, Picture):
+            raise InputError(f"a row is made of pictures from `show`, not of {quoted(picture)}")
+    return Row(pictures)
 
 
 def glue(name: str, value: object) -> None:
