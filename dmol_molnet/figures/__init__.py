@@ -2,6 +2,7 @@
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
 `stepper` draw it.  `turntable` films a molecule that turns.
+`neighbours` is the running picture of three chapters, `expansion` its numbers.
 `table` sets what people compare.
 """
 
@@ -12,6 +13,7 @@ from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
+from dmol_molnet.figures.neighbours import expansion, neighbours
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
@@ -32,6 +34,7 @@ __all__ = [
     "cloud",
     "color",
     "draw",
+    "expansion",
     "fragments",
     "glue",
     "histogram",
@@ -40,6 +43,7 @@ __all__ = [
     "lobes",
     "matrix",
     "messages",
+    "neighbours",
     "new",
     "parity",
     "refinement",
