@@ -1,7 +1,7 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
-`stepper` draw it.  `turntable` films a molecule that turns.
+`stepper` draw it.  `turntable` and `rotation` film a molecule that turns.
 `neighbours` is the running picture of three chapters, `expansion` its numbers.
 `table` sets what people compare.
 """
@@ -13,11 +13,14 @@ from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
+from dmol_molnet.figures.maps import vector_map
 from dmol_molnet.figures.neighbours import expansion, neighbours
+from dmol_molnet.figures.rotation import Rotation, rotation
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, color, glue, new, show, style
+from dmol_molnet.figures.trees import coupling_tree
 from dmol_molnet.figures.turning import turning
 from dmol_molnet.figures.turntable import Turntable, turntable
 
@@ -26,6 +29,7 @@ __all__ = [
     "GRAY",
     "Animation",
     "Picture",
+    "Rotation",
     "Stepper",
     "Story",
     "Table",
@@ -33,6 +37,7 @@ __all__ = [
     "animate",
     "cloud",
     "color",
+    "coupling_tree",
     "draw",
     "expansion",
     "fragments",
@@ -47,6 +52,7 @@ __all__ = [
     "new",
     "parity",
     "refinement",
+    "rotation",
     "rounds",
     "show",
     "stepper",
@@ -56,4 +62,5 @@ __all__ = [
     "turning",
     "turntable",
     "unfolding",
+    "vector_map",
 ]

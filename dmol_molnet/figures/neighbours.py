@@ -71,7 +71,7 @@ def neighbours(
     for j, direction in enumerate(n):
         at = -DISTANCE * direction
         start, end = at + NEIGHBOUR * direction, -ATOM * direction
-        _arrow(ax, start, end, color=ink(ax), lw=1.8)
+        arrow(ax, start, end, color=ink(ax), lw=1.8)
         ax.add_patch(Circle(at, NEIGHBOUR, fc=COLORS[0], zorder=3, **paper))
         ax.text(*at, names[j], color=ON_COLOR, ha="center", va="center_baseline", fontsize=10, zorder=4)
         across = np.array([-direction[1], direction[0]])
@@ -80,7 +80,7 @@ def neighbours(
         ax.text(*((start + end) / 2 + 0.2 * across), labels[j], ha="center", va="center", fontsize=11, color=ink(ax))
     if total:
         sum_of_all = n.sum(axis=0)
-        _arrow(ax, np.zeros(2), sum_of_all, color="#c2185b", lw=2.2, zorder=3.5, ls=(0, (3, 1.5)))
+        arrow(ax, np.zeros(2), sum_of_all, color="#c2185b", lw=2.2, zorder=3.5, ls=(0, (3, 1.5)))
         size = max(float(np.linalg.norm(sum_of_all)), 1e-9)
         beside = sum_of_all + 0.22 * sum_of_all / size
         ax.text(*beside, total, ha="center", va="bottom" if sum_of_all[1] >= 0 else "top", fontsize=10, color=ink(ax))
@@ -155,7 +155,8 @@ def expansion(
     return figure
 
 
-def _arrow(ax: Axes, start, end, **how) -> None:
+def arrow(ax: Axes, start, end, **how) -> None:
+    """An arrow from one point to another, with `how` for matplotlib's patch."""
     style = {"arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0, "zorder": 2}
     ax.add_patch(FancyArrowPatch(tuple(start), tuple(end), **{**style, **how}))
 
@@ -186,5 +187,5 @@ def _cells(ax: Axes, y: float, values, name: str, scale: float) -> None:
 
 
 def _down(ax: Axes, y: float, text: str) -> None:
-    _arrow(ax, (0.35, y + 0.2), (0.35, y - 0.38), color=GRAY, lw=1.6)
+    arrow(ax, (0.35, y + 0.2), (0.35, y - 0.38), color=GRAY, lw=1.6)
     ax.text(0.55, y - 0.08, text, ha="left", va="center", fontsize=9, color=ink(ax))
