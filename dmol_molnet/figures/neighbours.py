@@ -125,7 +125,7 @@ def expansion(
     n = np.asarray(directions, float)
     if not 1 <= len(weights) <= 3:
         raise InputError(f"one to three degrees can be drawn, each with its weight, not {len(weights)}")
-    figure, (above, ax) = new(4.4, 5.6, nrows=2, height_ratios=[1, 1.5])
+    figure, (above, ax) = new(3.9, 5.4, nrows=2, height_ratios=[1, 1.6])
     neighbours(n, above, title=title)
     l_max = len(weights) - 1
     vectors = np.pad(n, ((0, 0), (0, 3 - n.shape[1])))
