@@ -36,7 +36,7 @@ def test_each_angle_is_a_picture_and_the_controls_cover_nothing(film, tmp_path):
     width = states[0].shape[1]
     assert width == 600
     for state in states:
-        assert (state[-55:] == state[-1, 0]).all()
+        assert (state[-110:] == state[-1, 0]).all()
     assert film.poster == 0
     assert film.captions().count("-->") == 4
     assert "Turned by 90°" in film.captions()

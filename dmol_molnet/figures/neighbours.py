@@ -65,7 +65,7 @@ def neighbours(
     if not len(names) == len(labels) == len(n):
         raise InputError(f"{len(n)} neighbours have a name and a label each, not {len(names)} and {len(labels)}")
     if ax is None:
-        _, ax = new(3.6, 2.6)
+        _, ax = new(3.75, 2.7)
     n = n[:, :2]
     paper = {"ec": ON_COLOR, "lw": 0.9}
     for j, direction in enumerate(n):
@@ -125,7 +125,7 @@ def expansion(
     n = np.asarray(directions, float)
     if not 1 <= len(weights) <= 3:
         raise InputError(f"one to three degrees can be drawn, each with its weight, not {len(weights)}")
-    figure, (above, ax) = new(3.9, 5.4, nrows=2, height_ratios=[1, 1.6])
+    figure, (above, ax) = new(3.75, 5.4, nrows=2, height_ratios=[1, 1.6])
     neighbours(n, above, title=title)
     l_max = len(weights) - 1
     vectors = np.pad(n, ((0, 0), (0, 3 - n.shape[1])))

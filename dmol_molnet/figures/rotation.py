@@ -15,10 +15,10 @@ from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.style import GRAY, THEMES, ink, style
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
-SIZE, DPI = (5.0, 6.9), 120
+SIZE, DPI = (5.0, 7.3), 120
 """Inches, and dots an inch: letters stay legible on a phone."""
 
-CONTROLS = 0.085
+CONTROLS = 0.14
 """The share of the height, at the bottom, that is left to the player's controls."""
 
 MAX_FRAMES = 240

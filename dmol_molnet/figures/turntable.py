@@ -18,7 +18,7 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 WIDTH, DPI = 5.0, 120
 """Inches, and dots an inch: letters stay legible on a phone."""
 
-CONTROLS = 0.45
+CONTROLS = 1.0
 """Inches at the bottom that are left to the player's controls."""
 
 MAX_FRAMES = 240
