@@ -2,11 +2,12 @@
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
 `stepper` draw it.  `turntable` and `rotation` film a molecule that turns.
-`neighbours` is the running picture of three chapters, `expansion` its numbers.
+`neighbours` is the running picture of three chapters, `expansion` its numbers, `bending` a film of both.
 `table` sets what people compare.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
+from dmol_molnet.figures.bending import Bending, bending
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
@@ -28,6 +29,7 @@ __all__ = [
     "COLORS",
     "GRAY",
     "Animation",
+    "Bending",
     "Picture",
     "Rotation",
     "Stepper",
@@ -35,6 +37,7 @@ __all__ = [
     "Table",
     "Turntable",
     "animate",
+    "bending",
     "cloud",
     "color",
     "coupling_tree",

@@ -123,36 +123,51 @@ def expansion(
         InputError: as `neighbours`; or there are no weights, or more than three.
     """
     n = np.asarray(directions, float)
-    if not 1 <= len(weights) <= 3:
-        raise InputError(f"one to three degrees can be drawn, each with its weight, not {len(weights)}")
+    A, B, energy = expanded(n, weights)
     figure, (above, ax) = new(3.75, 5.4, nrows=2, height_ratios=[1, 1.6])
     neighbours(n, above, title=title)
-    l_max = len(weights) - 1
-    vectors = np.pad(n, ((0, 0), (0, 3 - n.shape[1])))
-    A = so3.spherical_harmonics(l_max, vectors).sum(axis=0)
-    A = [A[l * l : (l + 1) ** 2] for l in range(l_max + 1)]
+    steps(ax, A, B, energy, weights)
+    return figure
+
+
+def expanded(directions: np.ndarray, weights: Sequence[float]) -> tuple[list[np.ndarray], list[float], float]:
+    """The numbers of `expansion`: A by degree, B by degree, E.
+
+    Raises:
+        InputError: there are no weights, or more than three.
+    """
+    if not 1 <= len(weights) <= 3:
+        raise InputError(f"one to three degrees can be drawn, each with its weight, not {len(weights)}")
+    n = np.asarray(directions, float)
+    A = so3.spherical_harmonics(len(weights) - 1, np.pad(n, ((0, 0), (0, 3 - n.shape[1])))).sum(axis=0)
+    A = [A[l * l : (l + 1) ** 2] for l in range(len(weights))]
     B = [float(a @ a) / (2 * l + 1) ** 0.5 for l, a in enumerate(A)]
-    energy = float(np.dot(weights, B))
+    return A, B, float(np.dot(weights, B))
+
+
+def steps(ax: Axes, A, B, energy: float, weights: Sequence[float], scales: Sequence[float] | None = None) -> None:
+    """Draw the numbers of `expanded` from top to bottom, on scales of A, B and E that colours are relative to."""
+    if scales is None:
+        scales = [float(np.abs(np.concatenate(A)).max()), float(np.abs(B).max()), abs(energy)]
     y = 0.0
     _heading(ax, y, "A: harmonics, added up over neighbours")
     for l, a in enumerate(A):
         y -= 0.62
-        _cells(ax, y, a, f"l = {l}", float(np.abs(np.concatenate(A)).max()))
+        _cells(ax, y, a, f"l = {l}", scales[0])
     y -= 0.55
     _down(ax, y, "each with itself, coupled to l = 0")
     y -= 0.75
     _heading(ax, y, "B: one number a degree")
     y -= 0.62
-    _cells(ax, y, B, "", float(np.abs(B).max()))
+    _cells(ax, y, B, "", scales[1])
     y -= 0.55
     _down(ax, y, f"times {', '.join(f'{w:g}'.replace('-', '−') for w in weights)}, added up")
     y -= 0.75
     _heading(ax, y, "E: the energy of the atom")
     y -= 0.62
-    _cells(ax, y, [energy], "", abs(energy))
+    _cells(ax, y, [energy], "", scales[2])
     ax.set(xlim=(-3.6, 3.8), ylim=(y - 0.4, 0.4))
     ax.set_axis_off()
-    return figure
 
 
 def arrow(ax: Axes, start, end, **how) -> None:
