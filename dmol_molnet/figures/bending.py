@@ -17,7 +17,7 @@ from dmol_molnet.molecules import InputError, quoted
 SIZE = 5.0, 8.2
 """Inches."""
 
-CONTROLS = 0.12
+CONTROLS = 0.13
 """The share of the height, at the bottom, that is left to the player's controls."""
 
 
