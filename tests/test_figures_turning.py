@@ -29,7 +29,11 @@ def test_every_irrep_of_every_layer_is_a_step_with_its_numbers():
         for view, run in zip(step.views, (ONE, other), strict=True):
             shown = [view.rows[v].numbers for v in range(6)]
             np.testing.assert_allclose(shown, run[1][key][:6, 2])
-        np.testing.assert_allclose(step.ledger[1].numbers, step.ledger[2].numbers)
+        numbers, *rows, product, there = (row.numbers for row in step.ledger)
+        np.testing.assert_allclose(rows, so3.wigner_d(key, R))
+        np.testing.assert_allclose(product, np.dot(rows, numbers))
+        np.testing.assert_allclose(there, product)
+        assert f"· {step.ledger[0].texts[-1]} = {step.ledger[-1].texts[0]}." in step.sentence
     assert story.steps[1].views[0].rows == story.steps[1].views[1].rows
     assert "the same" in story.steps[1].sentence
     assert "D times" in story.steps[3].sentence

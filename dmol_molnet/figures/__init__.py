@@ -1,21 +1,27 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
-`show` puts a figure into a page, `row` several side by side, which stack on a phone.  `messages`, `refinement` and
-`turning` tell a story in steps; `animate`, `still` and `stepper` draw it.  `turntable` films a molecule that turns.
+`show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
+`stepper` draw it.  `turntable` and `rotation` film a molecule that turns.
+`neighbours` is the running picture of three chapters, `expansion` its numbers, `bending` a film of both.
 `table` sets what people compare.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
+from dmol_molnet.figures.bending import Bending, bending
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
 from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
+from dmol_molnet.figures.maps import vector_map
+from dmol_molnet.figures.neighbours import expansion, neighbours
+from dmol_molnet.figures.rotation import Rotation, rotation
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
 from dmol_molnet.figures.style import COLORS, GRAY, Picture, Row, color, glue, new, row, show, style
+from dmol_molnet.figures.trees import coupling_tree
 from dmol_molnet.figures.turning import turning
 from dmol_molnet.figures.turntable import Turntable, turntable
 
@@ -23,16 +29,21 @@ __all__ = [
     "COLORS",
     "GRAY",
     "Animation",
+    "Bending",
     "Picture",
+    "Rotation",
     "Row",
     "Stepper",
     "Story",
     "Table",
     "Turntable",
     "animate",
+    "bending",
     "cloud",
     "color",
+    "coupling_tree",
     "draw",
+    "expansion",
     "fragments",
     "glue",
     "histogram",
@@ -41,9 +52,11 @@ __all__ = [
     "lobes",
     "matrix",
     "messages",
+    "neighbours",
     "new",
     "parity",
     "refinement",
+    "rotation",
     "rounds",
     "row",
     "show",
@@ -54,4 +67,5 @@ __all__ = [
     "turning",
     "turntable",
     "unfolding",
+    "vector_map",
 ]

@@ -34,7 +34,7 @@ def turning(
     channel: int = 0,
     title: str = "",
 ) -> Story:
-    """The features of a molecule beside those of its turned copy; between them, D times the one, which is the other.
+    """The features of a molecule beside those of its turned copy; between them D, row by row, and D times the one.
 
     Of irreps with l > 0 all components of one channel are shown; of scalars, which have one each, the first channels.
 
@@ -64,7 +64,7 @@ def turning(
     ]
     width = max(here.shape[1] for _, _, here, _ in found)
     panel, middles = panel_of(molecule, names, width)
-    panels = replace(panel, name="as it was"), replace(panel, name="turned")
+    panels = replace(panel, name="as it was"), replace(panel, name="turned (the drawing is flat, and stays)")
 
     def beside(table: np.ndarray, scale: float) -> dict[int, Row]:
         rows = {}
@@ -86,11 +86,15 @@ def turning(
         if l == 0 and D[0, 0] > 0:
             says += "the same." if np.allclose(here[follow], there[follow]) else f"{vector(there[follow])}."
         else:
-            says += f"{vector(there[follow])}, which is D times the former."
+            says += f"{vector(there[follow])}, which is D times the former. "
+            says += f"The first is {_written_out(D[0], here[follow])}." if l else f"D is {tables.number(D[0, 0])}."
         if not np.allclose(expected, there[follow], atol=1e-3 * (scale or 1)):
             raise InputError(f"{irrep} {when}: the second run is not that of the copy turned by the matrix")
-        lines = ("as it was", here[follow]), ("D · that", expected), ("turned", there[follow])
-        ledger = tuple(row_of(0, -(n + 0.5) * PITCH, h, scale, name, n == 1) for n, (name, h) in enumerate(lines))
+        lines = [(here[follow], scale, "as it was", False)]
+        if l:  # its rows, each of which is multiplied with the numbers above
+            lines += [(row, 1.0, "D" if m == 0 else "", m == 0) for m, row in enumerate(D)]
+        lines += [(expected, scale, "D · that", True), (there[follow], scale, "turned", False)]
+        ledger = tuple(row_of(0, -(n + 0.5) * PITCH, *line) for n, line in enumerate(lines))
         views = tuple(
             View(panel.name, beside(table, scale), focus=(follow,))
             for panel, table in zip(panels, (here, there), strict=True)
@@ -101,7 +105,12 @@ def turning(
     return Story(
         title or f"What the atoms of {molecule.formula} carry, and what of it turns",
         panels,
-        (-name_width(steps), -3 * PITCH - 0.05, width * tables.CELL[0] + 0.05, 0.05),
+        (
+            -name_width(steps),
+            -max(len(step.ledger) for step in steps) * PITCH - 0.05,
+            width * tables.CELL[0] + 0.05,
+            0.05,
+        ),
         tuple(steps),
         tuple(range(first, len(steps))[:2]),
     )
@@ -119,3 +128,9 @@ def _shown(h, irrep: str, n_atoms: int, channel: int) -> np.ndarray:
     if h.shape[2] > MAX_FEATURES:
         raise InputError(f"{irrep} has {h.shape[2]} components, and up to {MAX_FEATURES} can be drawn beside an atom")
     return h[:n_atoms, channel]
+
+
+def _written_out(row: np.ndarray, numbers: np.ndarray) -> str:
+    """A product of a row and a column, term by term."""
+    terms = " + ".join(f"{tables.number(a)} · {tables.number(b)}" for a, b in zip(row, numbers, strict=True))
+    return f"{terms} = {tables.number(float(row @ numbers))}"

@@ -15,10 +15,11 @@ from dmol_molnet.figures.space import in_space
 from dmol_molnet.figures.style import GRAY, THEMES, ink, style
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
-SIZE = 10.0, 6.0
-"""Width and height of the film, in inches."""
+WIDTH, DPI = 5.0, 120
+"""Inches, and dots an inch: letters stay legible on a phone."""
 
-DPI = 100
+CONTROLS = 1.0
+"""Inches at the bottom that are left to the player's controls."""
 
 MAX_FRAMES = 240
 
@@ -57,7 +58,7 @@ class Turntable(Film):
                 f"Turned by {np.degrees(self.angles[k]):.0f}° and more. {name} begins with {', '.join(numbers)}."
             )
         title = f"{molecule.formula} turns once, and what its atoms carry"
-        super().__init__(title, [1] * frames, says, fps, poster=frames // 6)
+        super().__init__(title, [1] * frames, says, fps, poster=0)
 
     def states(self) -> Iterator[np.ndarray]:
         """Each angle rendered once: uint8 [height, width, 3]."""
@@ -69,7 +70,7 @@ class Turntable(Film):
             with style(self.theme):
                 for ax in (space, squares):
                     ax.clear()
-                in_space(self.turned[k], space, numbered=True, reach=reach)
+                in_space(self.turned[k], space, numbered=True, reach=reach, title=f"turned by {np.degrees(angle):.0f}°")
                 fragments([run], self.molecule.symbols, squares)
                 for points, values in markers:
                     points.set_data(np.full(values.shape[1], np.degrees(angle)), values[k])
@@ -80,13 +81,17 @@ class Turntable(Film):
     def _stage(self):
         """The figure; the axes of the molecule and of the squares; the points that move, and where they go."""
         irreps = list(self.runs[0])
-        n = max(2, len(irreps))
-        figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-        grid = figure.add_gridspec(n, 2, width_ratios=[1, 1.15])
-        left = [figure.add_subplot(grid[rows, 0]) for rows in (slice(0, n - n // 2), slice(n - n // 2, n))]
-        right = [figure.add_subplot(grid[row, 1]) for row in range(len(irreps))]
+        heights = [2.1, 1.9, *[1.35] * len(irreps)]
+        height = sum(heights) + CONTROLS
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        figure.get_layout_engine().set(rect=(0, CONTROLS / height, 1, 1 - CONTROLS / height))
+        rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+        left = [figure.add_subplot(rows[k]) for k in (0, 1)]
+        right = [figure.add_subplot(rows[k + 2]) for k in range(len(irreps))]
         markers = [self._curves(ax, irrep) for ax, irrep in zip(right, irreps, strict=True)]
-        right[-1].set_xlabel("turned by, degrees")
+        right[-1].set_xlabel("turned by (degrees)")
+        for ax in right[:-1]:
+            ax.tick_params(labelbottom=False)
         return figure, left, markers
 
     def _curves(self, ax, irrep: str):
@@ -120,8 +125,8 @@ def turntable(
 ) -> Turntable:
     """A film: the molecule turns once about the z axis; beside it, what its atoms carry at each angle.
 
-    On the left the molecule and all atoms' features as squares, as of `fragments`; on the right, against the angle, the
-    numbers of one atom and channel.  A component with m = 0 stays, one with |m| comes back |m| times.
+    Above, the molecule and all atoms' features as squares, as of `fragments`; below, against the angle, the numbers of
+    one atom and channel.  A component with m = 0 stays, one with |m| comes back |m| times.
 
     Args:
         molecule: one with positions.
