@@ -57,7 +57,8 @@ def test_edges_labels_and_bar():
 def test_fills_are_those_of_elements_unless_others_are_given():
     p = k_chains(2)
     plain, mixed = circles(cloud(p.a, bar=0)), circles(cloud(p.a, bar=0, fills={1: "#ff0000"}))
-    assert [a.get_facecolor() == b.get_facecolor() for a, b in zip(plain, mixed, strict=True)] == [True, False, True, True]
+    same = [a.get_facecolor() == b.get_facecolor() for a, b in zip(plain, mixed, strict=True)]
+    assert same == [True, False, True, True]
     assert mixed[1].get_facecolor() == (1, 0, 0, 1)
 
 

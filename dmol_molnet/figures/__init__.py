@@ -10,6 +10,7 @@ from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
+from dmol_molnet.figures.flow import flow
 from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
 from dmol_molnet.figures.space import in_space, matrix
@@ -32,6 +33,7 @@ __all__ = [
     "cloud",
     "color",
     "draw",
+    "flow",
     "fragments",
     "glue",
     "histogram",
