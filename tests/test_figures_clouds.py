@@ -54,6 +54,14 @@ def test_edges_labels_and_bar():
     assert "zero" not in show(figure, alt="A chain.").svg  # letters are paths
 
 
+def test_fills_are_those_of_elements_unless_others_are_given():
+    p = k_chains(2)
+    plain, mixed = circles(cloud(p.a, bar=0)), circles(cloud(p.a, bar=0, fills={1: "#ff0000"}))
+    same = [a.get_facecolor() == b.get_facecolor() for a, b in zip(plain, mixed, strict=True)]
+    assert same == [True, False, True, True]
+    assert mixed[1].get_facecolor() == (1, 0, 0, 1)
+
+
 def test_bonds_are_the_edges_unless_others_are_given():
     p = pair("enantiomers")
     assert len(cloud(p.a, bar=0).axes[0].lines) == 4

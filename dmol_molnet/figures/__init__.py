@@ -12,6 +12,7 @@ from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
 from dmol_molnet.figures.draw import draw, histogram, rounds, unfolding
+from dmol_molnet.figures.flow import flow
 from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
 from dmol_molnet.figures.maps import vector_map
@@ -44,6 +45,7 @@ __all__ = [
     "coupling_tree",
     "draw",
     "expansion",
+    "flow",
     "fragments",
     "glue",
     "histogram",

@@ -25,6 +25,7 @@ def cloud(
     faint: Sequence[tuple[int, int]] = (),
     highlight: Sequence[tuple[int, int]] = (),
     labels: Mapping[int, str] | None = None,
+    fills: Mapping[int, str] | None = None,
     view: tuple[float, float] = (20.0, 20.0),
     up: Sequence[float] = (0.0, 0.0, 1.0),
     radius: float | None = None,
@@ -41,6 +42,7 @@ def cloud(
         faint: pairs joined by a thin gray line.
         highlight: pairs joined by a broken line in a colour of its own, over all atoms.
         labels: text on atoms, by number.
+        fills: colours of atoms, by number; that of its element where none is given.
         view: degrees: turned about z (0 looks along y, with x to the right), then raised above the xy plane.
         up: a direction that is turned to z beforehand.
         radius: of an atom in Å; None takes a sixth of the mean length of the edges.
@@ -83,7 +85,7 @@ def cloud(
         ax.plot(*at[[i, j]].T, color=HIGHLIGHT, lw=2.0, ls=(0, (4, 2)), zorder=len(x) + 3)
     for v, symbol in enumerate(molecule.symbols):
         r = radius * zoom[v] * (0.75 if symbol == "H" else 1.0)
-        fill = ELEMENT_COLORS.get(symbol, OTHER_ELEMENT)
+        fill = (fills or {}).get(v, ELEMENT_COLORS.get(symbol, OTHER_ELEMENT))
         ax.add_patch(Circle(at[v], r, fc=fill, ec=ON_COLOR, lw=0.9, zorder=order[v]))
         if labels and v in labels:
             ax.text(*at[v], labels[v], color=ON_COLOR, ha="center", va="center", fontsize=8, zorder=order[v] + 0.1)

@@ -8,8 +8,8 @@
 Both cutoffs are 1 at r = 0 and exactly 0 from the cutoff on, and so are their slopes: energies and forces have no step
 where a neighbour enters.  The polynomial's second derivative vanishes there as well, the cosine's does not.
 
-Sources: Schütt et al. (2018), `schutt2018schnet`; Behler (2011), `behler2011atom`; Gasteiger et al. (2020),
-`gasteiger2020directional`.
+Sources: Schütt et al. (2018), `schutt2018schnet`; Behler and Parrinello (2007), `behler2007generalized`;
+Gasteiger et al. (2020), `gasteiger2020directional`.
 
 Shapes: r [...] in Å -> bases [..., N], cutoffs [...].
 """

@@ -7,8 +7,9 @@
 
 with h = a vector for each element at first, and ssp(x) = ln(e^x / 2 + 1/2).
 
-Departures from the paper: the cosine cutoff, which the paper's filters lack; the constant n.  Atomic energies have no
-constant of their own: `Potential` adds one for each element.
+Departures from the paper: the cosine cutoff, which the paper's filters lack; no second ssp at the end of a filter,
+where the paper has one; bells as wide as they are spaced; the constant n.  Atomic energies have no constant of their
+own: `Potential` adds one for each element.
 
 Source: Schütt et al. (2018), `schutt2018schnet`.
 
