@@ -39,7 +39,9 @@ def five_of_a_quadrupole(answer: object) -> None:
     right = np.array([parts[name] for name in _NAMES]).T * _FACTORS
     if _share(found, right) is not None:
         return
-    shares = [{name: c for name, part in parts.items() if (c := _share(column, part)) is not None} for column in found.T]
+    shares = [
+        {name: c for name, part in parts.items() if (c := _share(column, part)) is not None} for column in found.T
+    ]
     mine = [next(iter(share), "") for share in shares]
     listed = f"Yours are multiples of {', '.join(mine)}."
     if any(name in ("xx", "yy", "zz", "rr", "3zz - 1") for name in mine):

@@ -73,7 +73,7 @@ def _seconds(run: Callable[[int], object], n: int) -> float:
 
 
 def _spoken(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds > 0.95 else f"{1000 * seconds:.2g} ms"
+    return f"{seconds:.1f} s" if seconds > 0.95 else f"{1000 * seconds:.1f} ms"
 
 
 def _peak(run: Callable[[int], object], n: int) -> int:

@@ -161,7 +161,9 @@ def with_an_axis(m):
 def bent(m):
     """A function of the length of each pair m, -m."""
     q = moment(m)
-    return q * np.array([np.hypot(*q[[0, 4]]), np.hypot(*q[[1, 3]]), abs(q[2]), np.hypot(*q[[1, 3]]), np.hypot(*q[[0, 4]])])
+    return q * np.array(
+        [np.hypot(*q[[0, 4]]), np.hypot(*q[[1, 3]]), abs(q[2]), np.hypot(*q[[1, 3]]), np.hypot(*q[[0, 4]])]
+    )
 
 
 WRONG = {
