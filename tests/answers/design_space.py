@@ -138,9 +138,12 @@ WRONG = {
         ("added up", cumulated),
         (
             "rounded down",
-            lambda k, nus: next((t for t, nu in enumerate(nus, 1) if t > k or nu > 1 and t >= k // 2), None),
+            lambda k, nus: next((t for t, nu in enumerate(nus, 1) if t > k or (nu > 1 and t >= k // 2)), None),
         ),
-        ("one short", lambda k, nus: next((t for t, nu in enumerate(nus, 1) if t >= k or nu > 1 and 2 * t > k), None)),
+        (
+            "one short",
+            lambda k, nus: next((t for t, nu in enumerate(nus, 1) if t >= k or (nu > 1 and 2 * t > k)), None),
+        ),
         ("too short", lambda k, nus: chain(k, nus) or k + 1),
         ("from 0", lambda k, nus: None if chain(k, nus) is None else chain(k, nus) - 1),
         ("other than None", lambda k, nus: chain(k, nus) or 0),
