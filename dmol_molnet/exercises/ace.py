@@ -11,6 +11,7 @@ import numpy as np
 from dmol_molnet import so3
 from dmol_molnet.exercises.effort import single_only
 from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.listed import letters
 
 # ------------------------------------------------------------------------------------------------ A
 
@@ -186,12 +187,7 @@ RADIAL = {
 
 def smooth_at_the_cutoff(answer: object) -> None:
     """Those whose value and slope end at 0."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer} - {"", ","}
-    except TypeError:
-        raise mistyped('letters, such as `"ABCDE"`', answer) from None
-    if not found <= set(RADIAL):
-        raise mistyped("letters from A to E", answer)
+    found = letters(answer, "".join(RADIAL))
     step = 1e-5
     for letter, f in RADIAL.items():
         value, slope = f(1.0), (f(1.0) - f(1.0 - step)) / step

@@ -10,6 +10,7 @@ import numpy as np
 from dmol_molnet.counterexamples import pair
 from dmol_molnet.exercises.effort import single_only
 from dmol_molnet.exercises.engine import Wrong, ask, mistyped, number
+from dmol_molnet.exercises.listed import letters
 from dmol_molnet.molecules import InputError
 from dmol_molnet.nn.design_space import build, defaults
 from dmol_molnet.symmetry import random_reflection, random_rotation
@@ -174,18 +175,12 @@ def smallest_network(answer: object) -> None:
 
 def read_a_row(answer: object) -> None:
     """A and C, not B, D, E, F."""
-    try:
-        letters = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped("letters, such as 'ABC'", answer) from None
-    letters -= {"", ","}
-    if not letters <= set("ABCDEF"):
-        raise mistyped("letters from A to F, such as 'ABC'", answer)
+    found = letters(answer, "ABCDEF")
     for letter in "BDEF":
-        if letter in letters:
+        if letter in found:
             raise Wrong(letter)
     for letter in "AC":
-        if letter not in letters:
+        if letter not in found:
             raise Wrong(f"not {letter}")
 
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from dmol_molnet import so3, symmetry
 from dmol_molnet.exercises.effort import single_only
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
-from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.exercises.engine import Wrong, array, ask, number
+from dmol_molnet.exercises.listed import irreps
+from dmol_molnet.molecules import Molecule
 
 # ------------------------------------------------------------------------------------------------ five numbers
 
@@ -107,18 +108,9 @@ def three_products(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ lists of irreps
 
 
-def _listed(answer: object, what: str) -> list[str]:
-    """The irreps in a text or a list."""
-    try:
-        found = answer.split() if isinstance(answer, str) else [str(x) for x in answer]
-        return [str(so3.Irrep.of(x.strip(",;"))) for x in found]
-    except (TypeError, InputError):
-        raise mistyped(what, answer) from None
-
-
 def which_irreps(answer: object) -> None:
     """2e x 3o."""
-    found = sorted(_listed(answer, 'a text with irreps, such as `"0e 1o"`'))
+    found = sorted(map(str, irreps(answer, 'irreps, such as `"0e 1o"`')))
     degrees = sorted({int(x[:-1]) for x in found})
     if found == ["1o", "2o", "3o", "4o", "5o"]:
         return
@@ -140,7 +132,7 @@ def which_irreps(answer: object) -> None:
 
 def sort_quantities(answer: object) -> None:
     """Field, angular momentum, squared length, rotational strength, polarisability, position with angular momentum."""
-    found = _listed(answer, 'a text with six irreps, such as `"0e 0e 0e 0e 0e 0e"`')
+    found = [str(x) for x in irreps(answer, 'six irreps, such as `"0e 0e 0e 0e 0e 0e"`')]
     if len(found) != 6:
         raise Wrong("count", f"Yours has {len(found)}.")
     for letter, mine, true in zip("ABCDEF", found, ["1o", "1e", "0e", "0o", "2e", "2o"], strict=True):

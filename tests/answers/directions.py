@@ -284,6 +284,8 @@ RIGHT = {
         "1o + 2o + 3o + 4o + 5o",
         so3.couplings(so3.Irrep.of("2e"), so3.Irrep.of("3o")),
         {"1o", "2o", "3o", "4o", "5o"},
+        "1x1o+1x2o+1x3o+1x4o+1x5o",
+        "(1o, 2o, 3o, 4o, 5o)",
     ],
     "sort-quantities": [
         ["1o", "1e", "0e", "0o", "2e", "2o"],
