@@ -114,8 +114,8 @@ def test_the_smallest_ace_for_a_mirror():
 # --- one design space
 
 
-def energies(positions, edges, correlations, seed=0, K=5):
-    """After each layer, an energy from scalars [A, K]; vectors [A, K, 3] are passed on; gates are made of scalars."""
+def energies(positions, edges, correlations, gates="scalars", seed=0, K=5):
+    """After each layer, an energy from scalars [A, K]; vectors [A, K, 3] are passed on, and scaled by gates."""
     rng, n = np.random.default_rng(seed), len(positions)
 
     def mix():
@@ -135,7 +135,8 @@ def energies(positions, edges, correlations, seed=0, K=5):
             dots = (V * V[:, ::-1]).sum(axis=-1)
             S, V = S + 0.3 * (S**2 + dots), V + 0.3 * S[..., None] * V[:, ::-1]
         s = np.tanh(s @ W[5] + S @ W[6])
-        v = (v + V) * np.tanh(s @ W[7])[..., None]
+        gated = s @ W[7] if gates == "scalars" else np.linalg.norm(v + V, axis=-1)
+        v = (v + V) * np.tanh(gated)[..., None]
         found.append(np.sin(s).sum())
     return np.array(found)
 
@@ -156,6 +157,15 @@ def test_the_law_of_chains_for_layers_with_correlations_of_their_own(k):
         told = np.flatnonzero(np.abs(a - b) > 1e-9 * np.abs(a).max())
         assert told[0] + 1 == first_layer(k, nus), nus
     assert first_layer(k, [1] * k) is None
+
+
+@pytest.mark.parametrize("k", [4, 5, 6])
+def test_gates_of_lengths_break_the_law_of_chains(k):
+    """The length of a sum of vectors holds their inner product, so that the ends meet in the middle."""
+    chains = k_chains(k)
+    a, b = (energies(one.positions, chains.edges, [1] * (k + 1), "lengths") for one in (chains.a, chains.b))
+    told = np.flatnonzero(np.abs(a - b) > 1e-9 * np.abs(a).max())[0] + 1
+    assert k // 2 + 1 <= told < k + 1
 
 
 def test_a_polynomial_readout_has_the_order_that_is_claimed():

@@ -181,6 +181,7 @@ RADIAL = {
     "C": lambda u: (1 + np.cos(np.pi * u)) / 2,
     "D": lambda u: np.sin(np.pi * u) / u,
     "E": lambda u: np.exp(-4 * u**2),
+    "F": lambda u: (1 - u) ** 1.5,
 }
 """The radial functions of the exercise `smooth-at-the-cutoff`, of u < 1."""
 
@@ -188,7 +189,7 @@ RADIAL = {
 def smooth_at_the_cutoff(answer: object) -> None:
     """Those whose value and slope end at 0."""
     found = letters(answer, "".join(RADIAL))
-    step = 1e-5
+    step = 1e-8
     for letter, f in RADIAL.items():
         value, slope = f(1.0), (f(1.0) - f(1.0 - step)) / step
         smooth = abs(value) < 1e-9 and abs(slope) < 1e-3

@@ -218,11 +218,12 @@ WRONG = {
         ("type", (3, 4)),
     ],
     "smooth-at-the-cutoff": [
-        ("A", "ABC"),
-        ("D", "BCD"),
-        ("E", "BCE"),
-        ("not B", "C"),
-        ("not C", "B"),
+        ("A", "ABCF"),
+        ("D", "BCDF"),
+        ("E", "BCEF"),
+        ("not B", "CF"),
+        ("not C", "BF"),
+        ("not F", "BC"),
         ("type", 3),
         ("type", "BCX"),
     ],
@@ -263,6 +264,13 @@ RIGHT = {
         smallest(readout=so3.Irrep.of("0o")),
         smallest(readout=" 0o"),
     ],
-    "smooth-at-the-cutoff": ["CB", ["B", "c"], "B, C", ("C", "B"), {"B", "C"}, np.array(["B", "C"])],
+    "smooth-at-the-cutoff": [
+        "FCB",
+        ["B", "c", "f"],
+        "B, C, F",
+        ("C", "B", "F"),
+        {"B", "C", "F"},
+        np.array(["B", "C", "F"]),
+    ],
 }
 """Other right answers than the reference."""
