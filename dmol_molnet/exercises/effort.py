@@ -42,7 +42,7 @@ def beyond_single(run: Callable[[int], object]) -> str | None:
                 return f"It took {times}: {seconds[n] / seconds[few]:.0f} times as long for {n // few} times as many."
             if _growth(seconds, few, n) < _SINGLE and few == n // 16:
                 return None
-        if n == _MANY and (peak := _peak(run, n)) > 3 * n * n:
+        if n == _MANY and seconds[n] < _TELLING / 2 and (peak := _peak(run, n)) > 3 * n * n:
             return f"With {n} neighbours, it held {peak / 1e6:.0f} MB at once, as a table of all pairs does."
         n *= 2
     return None
