@@ -126,6 +126,7 @@ def five_bodies(answer: object) -> None:
     if not isinstance(answer, Mapping) or not answer:
         raise mistyped('a dictionary of arguments, such as {"channels": 64}', answer)
     known = defaults("mace")
+    answer = {key: value.item() if isinstance(value, np.generic) else value for key, value in answer.items()}
     for key in answer:
         if key not in known:
             raise Wrong("no such argument", f"MACE has {', '.join(known)}.")

@@ -42,7 +42,7 @@ def _breaks(f: Callable[[np.ndarray], np.ndarray], length: float, eps: float) ->
         window /= 16
 
     def place(sizes: list[np.ndarray], least: float) -> float | None:
-        stays = (sizes[-1] > 0.5 * sizes[-2]) & (sizes[-1] > least)
+        stays = (sizes[-1] > 0.8 * sizes[-2]) & (sizes[-1] > least)
         return float(centres[np.argmax(stays)]) if stays.any() else None
 
     return place(steps, 1e-5), place(kinks, max(1e-3 / length, 1000 * eps / (16 * window)))

@@ -250,7 +250,7 @@ RIGHT = {
         {"hidden": 0, "layers": 4, "correlation": 1},
         {"correlation": 4, "layers": 1, "hidden": 0, "hidden_l_max": 0},
         {"hidden": 0, "correlation": 1, "layers": 4, "memory": "none", "readouts": "last"},
-        {"hidden": 0, "correlation": 4, "layers": 1, "channels": 8, "l_max": 1},
+        {"hidden": np.int64(0), "correlation": np.int64(4), "layers": 1, "channels": 8, "l_max": 1},
         {"hidden": 0, "correlation": 1, "layers": 4, "gates": False, "norm": False, "seed": 3},
     ],
     "smallest-network": [

@@ -239,6 +239,8 @@ WRONG = {
         ("a kink inside", lambda r, c: np.clip((c - r) / 0.3, 0, 1) ** 2),
         ("a kink inside", lambda r, c: np.where(r < c, np.minimum(1, 4 * (1 - r / c) ** 2), 0)),
         ("a kink inside", linear_and_rounded),
+        ("a kink inside", lambda r, c: tf.constant(badly_joined(r, c), tf.float32)),
+        ("a kink", lambda r, c: tf.constant(np.clip(1 - r / c, 0, None), tf.float32)),
         ("a kink inside", ended(lambda x: (1 - x) ** 2 * (1 - 0.1 * np.maximum(x - 0.37, 0)))),
         ("type", "cos"),
     ],
@@ -350,7 +352,8 @@ RIGHT = {
         single_precision,
         lambda r, c: cosine_cutoff(tf.constant(r), c),
         lambda r, c: polynomial_cutoff(tf.constant(r), c),
-        lambda r, c: np.clip(1 - r / c, 0, None) ** 1.5,
+        lambda r, c: np.clip(1 - r / c, 0, None) ** 1.2,
+        lambda r, c: tf.constant(smooth_step((c - r) / 0.3), tf.float32),
     ],
     "write-the-filter": [
         lambda g, f, W1, b1, W2, b2: ((stable_ssp(g @ W1 + b1) @ W2 + b2).T * f).T,
