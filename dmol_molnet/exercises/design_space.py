@@ -55,7 +55,7 @@ _WRONG_LAYERS = {
 def layers_for_a_chain(answer: object) -> None:
     """The layer, or None, for chains of 2 to 7 and stacks of all kinds."""
     stacks = [[1] * 9, [2] * 9, [3, 1, 1, 1, 1, 1, 1, 1], [1, 1, 3, 1, 1, 1, 1, 1], [1, 1, 1, 2, 3, 1], [3, 1, 1, 2]]
-    stacks += [[1, 3, 1], [3, 2], [1, 1], [1, 1, 1, 2, 1, 1, 1, 1, 1], []]
+    stacks += [[1, 3, 1], [3, 2], [1, 1], [1, 1, 1, 2, 1, 1, 1, 1, 1]]
     cases = [(k, nus) for k in (2, 3, 4, 5, 7) for nus in stacks]
     found = []
     for case in cases:
@@ -71,6 +71,10 @@ def layers_for_a_chain(answer: object) -> None:
     for name, rule in _WRONG_LAYERS.items():
         if found == [rule(*case) for case in cases]:
             raise Wrong(name)
+    for (k, nus), value in zip(cases, found, strict=True):
+        if value is not None and value > len(nus):
+            said = f"you say {value:g}, and there are {len(nus)} layers"
+            raise Wrong("too short", f"For k = {k} and correlations {nus}, {said}.")
     (k, nus), value = next((c, v) for c, v in zip(cases, found, strict=True) if v != first_layer(*c))
     said = "None" if value is None else f"{value:g}"
     raise Wrong("other layers", f"For k = {k}, a chain of {k + 1} edges, and correlations {nus}, you say {said}.")

@@ -110,7 +110,7 @@ def three_products(answer: object) -> None:
 
 def which_irreps(answer: object) -> None:
     """2e x 3o."""
-    found = sorted(map(str, irreps(answer, 'irreps, such as `"0e 1o"`')))
+    found = sorted(irreps(answer))
     degrees = sorted({int(x[:-1]) for x in found})
     if found == ["1o", "2o", "3o", "4o", "5o"]:
         return
@@ -132,7 +132,7 @@ def which_irreps(answer: object) -> None:
 
 def sort_quantities(answer: object) -> None:
     """Field, angular momentum, squared length, rotational strength, polarisability, position with angular momentum."""
-    found = [str(x) for x in irreps(answer, 'six irreps, such as `"0e 0e 0e 0e 0e 0e"`')]
+    found = irreps(answer)
     if len(found) != 6:
         raise Wrong("count", f"Yours has {len(found)}.")
     for letter, mine, true in zip("ABCDEF", found, ["1o", "1e", "0e", "0o", "2e", "2o"], strict=True):

@@ -26,22 +26,19 @@ def letters(answer: object, known: str) -> set[str]:
     return found
 
 
-def irreps(answer: object, what: str) -> list[Irrep]:
+def irreps(answer: object) -> list[str]:
     """The irreps of an answer such as "0e 1o", "0e + 1o", "0e, 2x1o" or ["0e", "1o"], in its order.
-
-    Args:
-        what: should be answered.
 
     Raises:
         Wrong: one of them is none.
     """
+    what, found = 'irreps, such as `"0e 1o"`', []
     if not _is_list(answer):
         raise mistyped(what, answer)
-    found = []
     for word in _words(answer):
         times, _, irrep = word.lower().rpartition("x")
         try:
-            found += [Irrep.of(irrep)] * int(times or 1)
+            found += [str(Irrep.of(irrep))] * int(times or 1)
         except (InputError, ValueError):
             raise mistyped(what, answer) from None
     return found

@@ -201,6 +201,7 @@ WRONG = {
         ("up to", (6, 10, 20)),
         ("another count", (4, 4, 8)),
         ("another count", (5, 6, 7)),
+        ("another count", (4, 7, 13)),
         ("type", (4, 4)),
         ("type", (4, 4, 9.5)),
         ("type", "many"),
