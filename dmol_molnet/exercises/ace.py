@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import combinations
+from math import comb
+
 import numpy as np
 
 from dmol_molnet import so3
+from dmol_molnet.exercises.effort import single_only
 from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.listed import letters
 
 # ------------------------------------------------------------------------------------------------ A
 
@@ -23,6 +29,8 @@ def write_a(answer: object) -> None:
         total = w @ x
         for name, wrong in {
             "not directions": [w @ so3.spherical_harmonics(l_max, x)],
+            "length of all": [w @ so3.spherical_harmonics(l_max, x / np.linalg.norm(x))],
+            "weights inside": [so3.spherical_harmonics(l_max, np.sign(w)[:, None] * n).sum(axis=0)],
             "unweighted": [Y.sum(axis=0), Y.mean(axis=0)],
             "mean": [w @ Y / n_neighbors, w @ Y / w.sum()],
             "direction of the sum": [
@@ -38,92 +46,127 @@ def write_a(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ products of sums
 
 
+_TWO = [f"uvw,{places[0]},{places[1]}->" for places in ("uv", "uw", "vw")]
+
+
 def triples_at_once(answer: object) -> None:
-    """A sum over triples of neighbours: few, and so many that nobody waits for triples."""
+    """A sum over triples of a hydrogen and two others: of few neighbours, and then of more and more."""
     rng = np.random.default_rng(1)
-    for n_neighbors in (6, 2000):
-        f, c = rng.normal(size=(n_neighbors, 3)) + 0.2, rng.normal(size=(3, 3, 3))
-        found = number(ask(answer, f, c), "a function that returns one number")
-        A = f.sum(axis=0)
-        right = np.einsum("uvw,u,v,w->", c, A, A, A)
-        if np.isclose(found, right, rtol=1e-6):
+    for size, n_functions in ((6, 3), (9, 4)):
+        f, c = rng.normal(size=(size, n_functions)) + 0.2, rng.normal(size=[n_functions] * 3)
+        hydrogen = np.arange(size) % 3 == 1
+        found = number(ask(answer, f, hydrogen, c), "a function that returns one number")
+        H, A, every = f[hydrogen].sum(axis=0), f[~hydrogen].sum(axis=0), f.sum(axis=0)
+        right, n_H, n = c @ A @ A @ H, hydrogen.sum(), (~hydrogen).sum()
+        if np.isclose(found, right, rtol=1e-5):
             continue
-        once = np.einsum("uvw,ju,jv,jw->", c, f, f, f)
-        pairs = sum(np.einsum(how, c, f, f, A) for how in ("uvw,ju,jv,w->", "uwv,ju,jv,w->", "wuv,ju,jv,w->"))
+        same = np.einsum("uvw,u,jv,jw->", c, H, f[~hydrogen], f[~hydrogen])
         for name, wrong in {
-            "one neighbour": [once],
-            "mean": [right / n_neighbors**3, right / n_neighbors],
-            "two factors": [np.einsum("uvw,u,v->", c, A, A), np.einsum("uvw,v,w->", c, A, A)],
-            "different": [right - pairs + 2 * once],
+            "all kinds": [c @ every @ every @ every, c @ every @ every @ H],
+            "exchanged": [c @ H @ H @ A, c @ H @ A @ A, c @ A @ H @ A, c @ A @ A @ A, c @ H @ H @ H],
+            "one other": [same],
+            "different": [right - same],
+            "mean": [right / (n_H * n * n), right / size**3, right / size],
+            "two factors": [np.einsum(how, c, *two) for how in _TWO for two in ((H, A), (A, A), (A, H))],
         }.items():
-            if np.isclose(found, wrong, rtol=1e-6).any():
+            if np.isclose(found, wrong, rtol=1e-5).any():
                 raise Wrong(name)
-        raise Wrong("another number", f"For {n_neighbors} neighbours, yours gives {found:.5g}, and it is {right:.5g}.")
+        raise Wrong("another number", f"For {size} neighbours, yours gives {found:.5g}, and it is {right:.5g}.")
+    coefficients = rng.normal(size=(3, 3, 3))
+
+    def run(size: int) -> None:
+        ask(answer, np.random.default_rng(size).normal(size=(size, 3)), np.arange(size) % 3 == 1, coefficients)
+
+    single_only(run, "groups")
 
 
 def different_neighbours(answer: object) -> None:
-    """A sum over pairs of different neighbours, in both orders."""
-    rng = np.random.default_rng(2)
-    a, b = rng.normal(size=(2, 7)) + 0.3
-    found = number(ask(answer, a, b), "a function that returns one number")
-    every, same = a.sum() * b.sum(), a @ b
-    if np.isclose(found, every - same):
-        return
-    below = sum(a[j] * b[k] for j in range(7) for k in range(j))
+    """A sum over triples of different neighbours, in all orders."""
+    a, b, c = np.random.default_rng(2).normal(size=(3, 7)) + 0.3
+    found = number(ask(answer, a, b, c), "a function that returns one number")
+    every, same = a.sum() * b.sum() * c.sum(), (a * b * c).sum()
+    pairs = np.array([(a * b).sum() * c.sum(), (a * c).sum() * b.sum(), (b * c).sum() * a.sum()])
+    right = every - pairs.sum() + 2 * same
+    if np.isclose(found, right, rtol=1e-6):
+        return single_only(lambda n: ask(answer, *np.random.default_rng(n).normal(size=(3, n))), "groups")
+    in_order = sum(a[j] * b[k] * c[l] for j, k, l in combinations(range(7), 3))
     for name, wrong in {
         "itself": [every],
-        "only itself": [same],
-        "half": [(every - same) / 2, below, every - same - below],
-        "added": [every + same],
-        "all taken off": [every - every / 7],
+        "all the same": [every - same],
+        "one pair": [every - some + k * same for some in (*pairs, *(pairs.sum() - pairs)) for k in (0, 1, 2)],
+        "taken off thrice": [every - pairs.sum()],
+        "put back once": [every - pairs.sum() + same],
+        "put back thrice": [every - pairs.sum() + 3 * same],
+        "unordered": [right / 6, in_order, right / 3, right / 2],
     }.items():
-        if np.isclose(found, wrong).any():
+        if np.isclose(found, wrong, rtol=1e-6).any():
             raise Wrong(name)
-    raise Wrong("another number", f"For seven neighbours, yours gives {found:.4g}, and it is {every - same:.4g}.")
+    raise Wrong("another number", f"For seven neighbours, yours gives {found:.4g}, and it is {right:.4g}.")
 
 
 # ------------------------------------------------------------------------------------------------ couplings
 
 
+def invariants(n: int, n_scalars: int = 1, n_vectors: int = 2) -> int:
+    """Independent invariants (0e) of exactly n factors from scalars and at most three vectors.
+
+    All are polynomials in the scalars and the dot products, and up to three vectors no equation holds between these.
+    """
+    n_dots = n_vectors * (n_vectors + 1) // 2
+    return sum(
+        comb(n - 2 * b + n_scalars - 1, n_scalars - 1) * comb(b + n_dots - 1, n_dots - 1) for b in range(n // 2 + 1)
+    )
+
+
 def how_many_couplings(answer: object) -> None:
-    """Couplings of two, three and four copies of a scalar and a vector to 0e."""
+    """Invariants of two, three and four factors, each a scalar or one of two vectors."""
     try:
-        found = tuple(int(x) for x in np.asarray(answer).ravel().tolist())
+        found = tuple(float(x) for x in answer)
     except (TypeError, ValueError):
         raise mistyped("three numbers, such as `(1, 1, 1)`", answer) from None
-    if len(found) != 3:
-        raise mistyped("three numbers, such as `(1, 1, 1)`", answer)
-    right = tuple(so3.count_symmetric(1, nu, "0e") for nu in (2, 3, 4))
+    if len(found) != 3 or not all(x == round(x) >= 0 for x in found):
+        raise mistyped("three whole numbers, such as `(1, 1, 1)`", answer)
+    right = tuple(invariants(n) for n in (2, 3, 4))
     if found == right:
         return
-    if found in ((1, 0, 1), (1, 1, 1)):
-        raise Wrong("vectors alone")
-    if found[:2] == right[:2] and found[2] == right[2] - 1:
-        raise Wrong("no fourth power")
+    for name, wrong in {
+        "one vector": [(2, 2, 3)],
+        "not mixed": [(3, 3, 6)],
+        "vectors alone": [(3, 0, 6), (3, 0, 5), (3, 1, 6)],
+        "squares": [(4, 4, 9)],
+        "up to": [(6, 10, 20), (5, 9, 19), (4, 8, 18)],
+    }.items():
+        if found in wrong:
+            raise Wrong(name)
     if found[:2] == right[:2] and found[2] > right[2]:
         raise Wrong("trees")
-    if found in (tuple(np.cumsum(right) + 1), tuple(np.cumsum(right) + 2), tuple(np.cumsum(right))):
-        raise Wrong("up to")
-    if found[0] == right[0] and found[1] == right[1] + 1:
+    if found[:2] == (right[0], right[1] + 1):
         raise Wrong("triple product")
-    raise Wrong("another count")
+    for factors, mine, true in zip(("two", "three", "four"), found, right, strict=True):
+        if mine != true:
+            more = "more" if mine < true else "fewer"
+            raise Wrong(
+                "another count", f"Of {factors} factors there are {more}: write them down, with $s$, as a list."
+            )
 
 
 def smallest_ace(answer: object) -> None:
-    """For a pseudoscalar of equal factors: four, with degrees up to 3."""
+    """For a pseudoscalar of equal factors: three, with degrees up to 4."""
     keys = {"correlation", "l_max", "readout"}
-    if not isinstance(answer, dict) or set(answer) != keys:
+    if not isinstance(answer, Mapping) or set(answer) != keys:
         raise mistyped("a dictionary with `correlation`, `l_max` and `readout`", answer)
-    nu, l_max, readout = (answer[key] for key in ("correlation", "l_max", "readout"))
-    whole = all(isinstance(x, int) and not isinstance(x, bool) for x in (nu, l_max))
-    if not whole or not 1 <= nu <= 4 or not 0 <= l_max <= 8:
-        raise mistyped("a dictionary with a correlation from 1 to 4 and an l_max from 0 on", answer)
+    nu, l_max = (number(answer[key], f"`{key}` as a whole number") for key in ("correlation", "l_max"))
+    if nu != round(nu) or l_max != round(l_max) or not 1 <= nu <= 4 or not 0 <= l_max <= 8:
+        raise mistyped("a dictionary with a correlation from 1 to 4 and an l_max from 0 to 8", answer)
+    nu, l_max, readout = int(nu), int(l_max), str(answer["readout"]).strip()
     if readout == "0e":
         raise Wrong("energy")
     if readout != "0o":
         raise Wrong("readout")
-    if nu < 4:
+    if nu < 3:
         raise Wrong("correlation")
+    if nu == 4:
+        raise Wrong("four factors" if l_max > 2 else "too low")
     if not so3.count_symmetric(l_max, nu, "0o"):
         raise Wrong("degrees")
     if so3.count_symmetric(l_max - 1, nu, "0o"):
@@ -138,19 +181,15 @@ RADIAL = {
     "C": lambda u: (1 + np.cos(np.pi * u)) / 2,
     "D": lambda u: np.sin(np.pi * u) / u,
     "E": lambda u: np.exp(-4 * u**2),
+    "F": lambda u: (1 - u) ** 1.5,
 }
 """The radial functions of the exercise `smooth-at-the-cutoff`, of u < 1."""
 
 
 def smooth_at_the_cutoff(answer: object) -> None:
     """Those whose value and slope end at 0."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer} - {"", ","}
-    except TypeError:
-        raise mistyped('letters, such as `"ABCDE"`', answer) from None
-    if not found <= set(RADIAL):
-        raise mistyped("letters from A to E", answer)
-    step = 1e-5
+    found = letters(answer, "".join(RADIAL))
+    step = 1e-8
     for letter, f in RADIAL.items():
         value, slope = f(1.0), (f(1.0) - f(1.0 - step)) / step
         smooth = abs(value) < 1e-9 and abs(slope) < 1e-3

@@ -5,141 +5,137 @@ from __future__ import annotations
 import numpy as np
 
 from dmol_molnet import so3, symmetry
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
-from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.exercises.effort import single_only
+from dmol_molnet.exercises.engine import Wrong, array, ask, number
+from dmol_molnet.exercises.listed import irreps
+from dmol_molnet.molecules import Molecule
 
 # ------------------------------------------------------------------------------------------------ five numbers
 
-_FACTORS = np.array([1, 1, 3**0.5 / 2, 1, 0.5])
+_NAMES = ("xy", "yz", "3zz - rr", "xz", "xx - yy")
+_FACTORS = np.array([1, 1, 12**-0.5, 1, 0.5])
 
 
-def _five(Q: np.ndarray) -> np.ndarray:
-    """xy, yz, zz, xz, xx - yy: Y_2 but for its factors."""
-    return np.array([Q[0, 1], Q[1, 2], Q[2, 2], Q[0, 2], Q[0, 0] - Q[1, 1]])
+def _parts(xx, xy, xz, yy, yz, zz) -> dict[str, np.ndarray]:
+    """What can be made of six moments: the five of 2e about z, those about other axes, and what holds the trace."""
+    rr = xx + yy + zz
+    own = dict(zip(_NAMES, (xy, yz, 3 * zz - rr, xz, xx - yy), strict=True))
+    others = {"3xx - rr": 3 * xx - rr, "3yy - rr": 3 * yy - rr, "yy - zz": yy - zz, "xx - zz": xx - zz}
+    return own | others | {"xx": xx, "yy": yy, "zz": zz, "rr": rr, "3zz - 1": 3 * zz - 1}
+
+
+def _share(found: np.ndarray, right: np.ndarray) -> float | None:
+    """Which multiple of the right one it is; None if it is none."""
+    c = float(np.sum(found * right) / np.sum(right**2))
+    return c if np.allclose(found, c * right, atol=1e-5 * np.abs(right).max()) and abs(c) > 1e-9 else None
 
 
 def five_of_a_quadrupole(answer: object) -> None:
-    """A multiple of the five numbers of 2e, of two quadrupoles."""
-    rng, found, right = np.random.default_rng(0), [], []
-    for _ in range(2):
-        Q = rng.normal(size=(3, 3))
-        Q = Q + Q.T - 2 * np.trace(Q) / 3 * np.eye(3)
-        found.append(array(ask(answer, Q), (5,), "five numbers"))
-        right.append(_five(Q) * _FACTORS)
-    found, right = np.concatenate(found), np.concatenate(right)
+    """A multiple of the five numbers of 2e, of eight lists of moments."""
+    moments = np.random.default_rng(0).normal(size=(8, 6))
+    found = np.array([array(ask(answer, one), (5,), "five numbers") for one in moments])
     if np.abs(found).max() < 1e-9:
         raise Wrong("zero")
-
-    def alike(one: np.ndarray, other: np.ndarray) -> bool:
-        """Whether one is a multiple of the other."""
-        return np.allclose(np.outer(one, other), np.outer(other, one), atol=1e-6 * np.abs(one).max())
-
-    if alike(found, right):
+    parts = _parts(*moments.T)
+    right = np.array([parts[name] for name in _NAMES]).T * _FACTORS
+    if _share(found, right) is not None:
         return
-    mine, true = found.reshape(2, 5), right.reshape(2, 5)
-    if alike(np.abs(found), np.abs(right)):
+    shares = [
+        {name: c for name, part in parts.items() if (c := _share(column, part)) is not None} for column in found.T
+    ]
+    mine = [next(iter(share), "") for share in shares]
+    listed = f"Yours are multiples of {', '.join(mine)}."
+    if any(name in ("xx", "yy", "zz", "rr", "3zz - 1") for name in mine):
+        raise Wrong("trace", listed if all(mine) else "")
+    if "" in mine:
+        raise Wrong("not turning", f"Look at the one for m = {mine.index('') - 2}.")
+    if set(mine) - set(_NAMES):
+        raise Wrong("axis", listed)
+    if tuple(mine) != _NAMES:
+        raise Wrong("order", listed)
+    factors = np.array([share[name] for share, name in zip(shares, mine, strict=True)])
+    if np.allclose(np.abs(factors / _FACTORS), abs(factors[0])):
         raise Wrong("signs")
-    if alike(np.sort(np.abs(mine)).ravel(), np.sort(np.abs(true)).ravel()):
-        raise Wrong("order")
-    share = mine / true
-    if np.allclose(share[0], share[1], rtol=1e-5):
-        raise Wrong("factors")
-    columns = zip(mine.T, true.T, strict=True)
-    mixed = [np.allclose(np.outer(m[0], t[1]), np.outer(m[1], t[0]), rtol=1e-5) for m, t in columns]
-    if sum(mixed) >= 3:
-        raise Wrong("entries")
-    raise Wrong("not turning")
+    scaled = ", ".join(f"{c:.3g} ({name})" for c, name in zip(factors / factors[0], mine, strict=True))
+    raise Wrong("factors", f"With xy as 1, yours are {scaled}.")
 
 
 # ------------------------------------------------------------------------------------------------ three products
 
+_E = np.array([so3.clebsch_gordan(1, 1, 2)[..., m] * 5**0.5 for m in range(5)])[:, [2, 0, 1]][:, :, [2, 0, 1]]
+"""The five matrices of 2e, of length 1 each, with axes x, y, z [5, 3, 3]."""
+
+
+def _taken_apart(T: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The trace, the vector of the antisymmetric part, and five numbers of the rest, of matrices [G, 3, 3]."""
+    vectors = np.stack([T[:, i, j] - T[:, j, i] for i, j in ((1, 2), (2, 0), (0, 1))], axis=1)
+    return np.trace(T, axis1=1, axis2=2)[:, None], vectors, np.einsum("mab,gab->gm", _E, T)
+
 
 def three_products(answer: object) -> None:
-    """The coupled products of two vectors, against the Clebsch-Gordan tensors."""
-    rng = np.random.default_rng(1)
-    pairs = rng.normal(size=(3, 2, 3))
-    found = [[], [], []]
-    for a, b in pairs:
-        value = ask(answer, a, b)
-        if not isinstance(value, tuple | list) or len(value) != 3:
-            raise mistyped("a function that returns three things: a number, three numbers, five numbers", value)
-        zero, one, two = value
-        found[0].append(array(np.reshape(zero, -1), (1,), "the first"))
-        found[1].append(array(one, (3,), "the second"))
-        found[2].append(array(two, (5,), "the third"))
-    found = [np.array(x) for x in found]
-    right = [
-        np.array([(2 * l + 1) ** 0.5 * np.einsum("ijk,i,j->k", so3.clebsch_gordan(1, 1, l), a, b) for a, b in pairs])
-        for l in range(3)
-    ]
+    """The matrix a b^T from the three coupled products of a and b."""
+    pairs = np.random.default_rng(1).normal(size=(4, 2, 3))
+    right = np.einsum("ga,gb->gab", *pairs.transpose(1, 0, 2))
+    trace, cross, five = _taken_apart(right)
+    given = zip(trace[:, 0] / 3**0.5, cross[:, [1, 2, 0]] / 2**0.5, five, strict=True)
+    found = np.array([array(ask(answer, float(zero), one, two), (3, 3), "the matrix") for zero, one, two in given])
+    if np.allclose(found, right, atol=1e-5):
+        return
+    if np.allclose(found, right.transpose(0, 2, 1), atol=1e-5):
+        raise Wrong("transposed")
+    if any(np.allclose(found, right[:, p][:, :, p], atol=1e-5) for p in ([1, 2, 0], [2, 0, 1])):
+        raise Wrong("axes")
+    my_trace, my_cross, my_five = _taken_apart(found)
 
-    def share(l: int) -> float | None:
-        """Of which multiple of the right one it is, or None."""
-        c = float(np.sum(found[l] * right[l]) / np.sum(right[l] ** 2))
-        return c if np.allclose(found[l], c * right[l], atol=1e-6) and abs(c) > 1e-6 else None
+    def off(name: str, mine: np.ndarray, true: np.ndarray, what: str) -> None:
+        """Refuse a part that is a multiple of the right one, or none."""
+        if np.allclose(mine, true, atol=1e-5):
+            return
+        if np.allclose(mine, 0, atol=1e-9):
+            raise Wrong(name, f"Yours has none of {what}.")
+        c = _share(mine, true)
+        raise Wrong(name, f"Yours has {c:.3g} times {what}." if c else f"Yours has another {what.partition(' ')[2]}.")
 
-    for l, (scale, another) in enumerate(
-        [("scalar factor", "another scalar"), ("vector factor", "another vector"), ("five factor", "another five")]
-    ):
-        c = share(l)
-        if c is not None and np.isclose(c, 1, rtol=1e-5):
-            continue
-        if l == 1:
-            if c is not None and np.isclose(c, -1, rtol=1e-5):
-                raise Wrong("vector sign")
-            if any(np.allclose(found[1], s * right[1][:, [2, 0, 1]], atol=1e-6) for s in (1, -1, 2**0.5, -(2**0.5))):
-                raise Wrong("vector order")
-        if c is not None:
-            raise Wrong(scale)
-        if l == 2:
-            if np.allclose(np.sort(np.abs(found[2])), np.sort(np.abs(right[2])), atol=1e-6):
-                raise Wrong("five order")
-            middle = found[2][:, 2] - right[2][:, 2]
-            dots = np.array([a @ b for a, b in pairs])
-            if np.allclose(found[2][:, [0, 1, 3, 4]], right[2][:, [0, 1, 3, 4]], atol=1e-6) and np.allclose(
-                middle / dots, middle[0] / dots[0], rtol=1e-4
-            ):
-                raise Wrong("trace left")
-        raise Wrong(another)
+    off("trace", my_trace, trace, "the trace")
+    if any(np.allclose(my_cross, s * cross[:, p], atol=1e-5) for s in (1, -1) for p in ([1, 2, 0], [2, 0, 1])):
+        raise Wrong("vector order")
+    off("antisymmetric", my_cross, cross, "the antisymmetric part")
+    if np.allclose(np.sort(np.abs(my_five)), np.sort(np.abs(five)), atol=1e-5):
+        raise Wrong("five order")
+    off("symmetric", my_five, five, "the symmetric part")
 
 
 # ------------------------------------------------------------------------------------------------ lists of irreps
 
 
-def _listed(answer: object, what: str) -> list[str]:
-    """The irreps in a text or a list."""
-    try:
-        found = answer.split() if isinstance(answer, str) else [str(x) for x in answer]
-        return [str(so3.Irrep.of(x.strip(",;"))) for x in found]
-    except (TypeError, InputError):
-        raise mistyped(what, answer) from None
-
-
 def which_irreps(answer: object) -> None:
-    """1o x 2e."""
-    found = sorted(_listed(answer, 'a text with irreps, such as `"0e 1o"`'))
+    """2e x 3o."""
+    found = sorted(irreps(answer))
     degrees = sorted({int(x[:-1]) for x in found})
-    if found == ["1o", "2o", "3o"]:
+    if found == ["1o", "2o", "3o", "4o", "5o"]:
         return
-    if found == ["1o", "2e", "3o"]:
+    if found == ["1o", "2e", "3o", "4e", "5o"]:
         raise Wrong("natural parity")
-    if degrees == [1, 2, 3] and len(found) == 3:
+    if degrees == [1, 2, 3, 4, 5] and len(found) == 5:
         raise Wrong("parity")
-    if degrees == [3]:
+    if degrees == [5]:
         raise Wrong("only the top")
-    if degrees in ([1, 3], [0, 2]):
-        raise Wrong("steps of two")
-    if degrees == [0, 1, 2, 3]:
+    if degrees and degrees[0] == 0:
         raise Wrong("from zero")
-    raise Wrong("another list")
+    if degrees in ([1, 3, 5], [2, 4], [1, 5]):
+        raise Wrong("steps of two")
+    if degrees in ([2, 3, 4], [1, 2, 3, 4], [2, 3, 4, 5], [2, 3]):
+        raise Wrong("ends missing")
+    n = sum(2 * int(x[:-1]) + 1 for x in found)
+    raise Wrong("another list", f"Yours have {n}; each degree comes once, from the difference of the two to their sum.")
 
 
 def sort_quantities(answer: object) -> None:
-    """Energy, force, angular momentum, volume, stress, squared length."""
-    found = _listed(answer, 'a text with six irreps, such as `"0e 0e 0e 0e 0e 0e"`')
+    """Field, angular momentum, squared length, rotational strength, polarisability, position with angular momentum."""
+    found = irreps(answer)
     if len(found) != 6:
-        raise mistyped("six irreps, one for each letter", answer)
-    for letter, mine, true in zip("ABCDEF", found, ["0e", "1o", "1e", "0o", "2e", "0e"], strict=True):
+        raise Wrong("count", f"Yours has {len(found)}.")
+    for letter, mine, true in zip("ABCDEF", found, ["1o", "1e", "0e", "0o", "2e", "2o"], strict=True):
         if mine != true:
             raise Wrong(letter)
 
@@ -147,16 +143,19 @@ def sort_quantities(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ angles
 
 
+def _directions(size: int) -> np.ndarray:
+    n = np.random.default_rng(size).normal(size=(size, 3)) + [1.0, 0.5, 0.0]
+    return n / np.linalg.norm(n, axis=1, keepdims=True)
+
+
 def mean_angle_from_sums(answer: object) -> None:
     """The mean of P_2 over all pairs of directions."""
-    rng = np.random.default_rng(2)
-    n = rng.normal(size=(7, 3)) + [1.0, 0.5, 0.0]
-    n /= np.linalg.norm(n, axis=1, keepdims=True)
+    n = _directions(7)
     N, t = len(n), n @ n.T
     P = (3 * t**2 - 1) / 2
     found = number(ask(answer, n), "a function that returns one number")
     if np.isclose(found, P.mean(), rtol=1e-6):
-        return
+        return single_only(lambda size: ask(answer, _directions(size)), "pairs")
     Y = so3.spherical_harmonics(2, n)
     middle = n.mean(axis=0) / np.linalg.norm(n.mean(axis=0))
     for name, wrong in {
@@ -167,6 +166,7 @@ def mean_angle_from_sums(answer: object) -> None:
         "first degree": [t.mean(), 3 * t.mean()],
         "all degrees": [np.sum(Y.sum(axis=0) ** 2) / N**2 / k for k in (1, 5, 9)],
         "mean of squares": [1.0, 5.0, 1 / N, 5 / N],
+        "mean of squared cosines": [(t**2).mean(), 3 * (t**2).mean() / 2],
         "square of the mean angle": [np.mean((3 * (n @ middle) ** 2 - 1) / 2), (3 * t.mean() ** 2 - 1) / 2],
     }.items():
         if np.isclose(found, wrong, rtol=1e-6).any():
@@ -192,7 +192,7 @@ def break_it(answer: object) -> None:
     def off(other: Molecule, expected: np.ndarray) -> float:
         return float(np.abs(five(other) - expected).max() / scale)
 
-    if off(symmetry.permuted(molecule, np.roll(np.arange(len(molecule)), 1)), before) > 1e-6:
+    if any(off(symmetry.permuted(molecule, np.roll(np.arange(6), k)), before) > 1e-6 for k in (1, 3)):
         raise Wrong("order")
     if off(symmetry.moved(molecule, shift=[0.3, -1.0, 2.0]), before) > 1e-6:
         raise Wrong("translations")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.listed import letters
 
 # ------------------------------------------------------------------------------------------------ reference energies
 
 
-def _fitted(counts, energies):
+def _fitted(counts, energies, mean=None):
     """The least-squares shifts nearest to the mean energy an atom, and that mean."""
-    mean = energies.sum() / counts.sum()
+    mean = energies.sum() / counts.sum() if mean is None else mean
     return mean + np.linalg.pinv(counts, rcond=1e-10) @ (energies - mean * counts.sum(axis=1)), mean
 
 
@@ -21,9 +22,11 @@ def reference_energies(answer: object) -> None:
     own = np.array([-14.0, -57.0, -110.0])  # eV
     several = np.array([[4, 1, 0], [6, 2, 0], [4, 1, 1], [2, 0, 1], [6, 2, 1], [4, 2, 0]], float)
     single = np.tile([8.0, 5.0, 2.0], (4, 1))
+    two = np.array([[8, 5, 2], [8, 5, 2], [2, 0, 1]], float)
     for counts, where in (
         (several, "On six compositions of H, C and O"),
         (single, "On four frames of one molecule, C5H8O2"),
+        (two, "On two frames of C5H8O2 and one of water"),
     ):
         energies = counts @ own + rng.normal(size=len(counts)) / 10
         found = array(ask(answer, counts, energies), (3,), "the shifts")
@@ -35,13 +38,16 @@ def reference_energies(answer: object) -> None:
             "the mean of each": np.full(3, mean),
             "each on its own": (energies @ counts) / (counts**2).sum(axis=0),
             "smallest": np.linalg.pinv(counts, rcond=1e-10) @ energies,
+            "mean of ratios": _fitted(counts, energies, (energies / counts.sum(axis=1)).mean())[0],
             "only the change": right - mean,
         }.items():
             if np.allclose(found, wrong, atol=1e-4):
-                raise Wrong(name)
+                raise Wrong("all or nothing" if name == "the mean of each" and counts is two else name)
         left = energies - counts @ found
         best = energies - counts @ right
         rms = [np.sqrt((x**2).mean()) for x in (left, best)]
+        if np.isclose(rms[0], rms[1], atol=1e-4):
+            raise Wrong("fits, but elsewhere", f"{where}, they should be {right.round(2).tolist()} eV.")
         raise Wrong("another fit", f"{where}, your shifts leave {rms[0]:.3f} eV (rms); {rms[1]:.3f} eV is possible.")
 
 
@@ -133,12 +139,7 @@ ENERGIES = {
 
 def which_add_up(answer: object) -> None:
     """The letters of those `ENERGIES` that give two distant molecules the sum of both, tried on random numbers."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set(ENERGIES):
-        raise mistyped("a collection of the letters A to F", answer)
+    found = letters(answer, "".join(ENERGIES))
     rng = np.random.default_rng(0)
     one, two = (rng.normal(size=(2, n)) for n in (4, 7))
     for letter, energy in ENERGIES.items():
@@ -169,6 +170,7 @@ def error_an_atom(answer: object) -> None:
         "weighted": 1000 * np.sqrt(((d / sizes) ** 2 * sizes).sum() / sizes.sum()),
         "absolute": 1000 * np.abs(d / sizes).mean(),
         "signs": 1000 * (d / sizes).mean(),
+        "unsquared": 1000 * np.sqrt(((d / sizes) ** 2).sum()),
         "standard deviation": 1000 * (d / sizes).std(),
     }.items():
         if np.isclose(found, wrong, rtol=1e-5) or np.isclose(found, wrong / 1000, rtol=1e-5):
@@ -193,6 +195,7 @@ def step_of_a_mean(answer: object) -> None:
             "backwards": mean / (n + 1),
             "another n": -mean / n,
             "a sum": -m.sum(axis=0) / (n + 1),
+            "share left": np.full_like(mean, n / (n + 1)),
         }.items():
             if np.allclose(found, wrong, atol=1e-6):
                 raise Wrong(name)
@@ -218,6 +221,8 @@ def norm_of_directions(answer: object) -> None:
         "all atoms": h / np.sqrt((h**2).mean()),
         "length": right / 3**0.5,
         "sum": h / np.sqrt((h**2).sum(axis=(1, 2), keepdims=True)),
+        "channels": h / np.sqrt((h**2).mean(axis=(0, 2), keepdims=True)),
+        "no root": h / (h**2).mean(axis=(1, 2), keepdims=True),
     }.items():
         if np.allclose(found, wrong, rtol=1e-4):
             raise Wrong(name)
@@ -233,25 +238,34 @@ def norm_of_directions(answer: object) -> None:
 
 
 def gaps(answer: object) -> None:
-    """The distance from |x| to the next larger number of 32 bits, also just below a power of two."""
-    energies = [622.756, -622.756, -9391.39, 1.0, -0.4, 1023.9, 1025.0, -2.0e6]
-    found = [number(ask(answer, x), "a function that returns a number") for x in energies]
-    right = [float(np.spacing(np.float32(abs(x)))) for x in energies]
-    if np.allclose(found, right, rtol=1e-6, atol=0):
+    """The power of two up to which numbers of 32 bits are as close as is asked."""
+    wanted = [1e-3, 1e-5, 0.125, 1.0, 0.04, 27.2, 3e-7]  # eV
+    found = [number(ask(answer, gap), "a function that returns a number") for gap in wanted]
+
+    def agrees(rule) -> bool:
+        return np.allclose(found, [rule(gap) for gap in wanted], rtol=1e-6, atol=0)
+
+    def power(more: int, rounded=np.floor):
+        return lambda gap: 2.0 ** (rounded(np.log2(gap)) + more)
+
+    if agrees(power(24)):
         return
-    if np.allclose(np.abs(found), right, rtol=1e-6, atol=0):
-        raise Wrong("sign")
-    eps = float(np.finfo("float32").eps)
-    for name, wrong in {
-        "only at one": [eps] * len(right),
-        "a share": [eps * abs(x) for x in energies],
-        "half": [r / 2 for r in right],
-        "64 bits": [float(np.spacing(abs(x))) for x in energies],
-        "16 bits": [r * 2**13 for r in right],
-        "rounding error": [abs(float(np.float32(x)) - x) for x in energies],
-        "in meV": [1000 * r for r in right],
+    for name, rules in {
+        "a share": [lambda gap: gap * 2.0**23, lambda gap: gap * 2.0**24],
+        "rounded up": [power(24, np.ceil), power(24, np.round), power(23, np.round)],
+        "one power less": [power(23), power(23, np.ceil), power(22)],
+        "64 bits": [power(53), power(52), lambda gap: gap * 2.0**52, lambda gap: gap * 2.0**53],
+        "16 bits": [power(11), power(10), lambda gap: gap * 2.0**10, lambda gap: gap * 2.0**11],
+        "decimal": [lambda gap: 1e7 * gap, lambda gap: 1e6 * gap, lambda gap: 10.0 ** (np.floor(np.log10(gap)) + 7)],
+        "in meV": [lambda gap: power(24)(gap / 1000), lambda gap: power(24)(1000 * gap)],
+        "half": [lambda gap: power(24)(2 * gap), lambda gap: gap * 2.0**25],
+        "one power more": [power(26), lambda gap: 2 * power(24, np.ceil)(gap)],
     }.items():
-        if np.allclose(np.abs(found), wrong, rtol=1e-6, atol=0):
+        if any(agrees(rule) for rule in rules):
             raise Wrong(name)
-    x, mine, r = next(z for z in zip(energies, found, right, strict=True) if not np.isclose(*z[1:], rtol=1e-6, atol=0))
-    raise Wrong("another gap", f"At {x:g} eV, yours gives {mine:.4g} eV, and it is {r:.4g} eV.")
+    if np.allclose(found, found[0]):
+        raise Wrong("only at one")
+    mine, gap = next((m, g) for m, g in zip(found, wanted, strict=True) if not np.isclose(m, power(24)(g), rtol=1e-6))
+    raise Wrong(
+        "another number", f"For gaps of {gap:g} eV, yours says {mine:.8g} eV, and it is {power(24)(gap):.8g} eV."
+    )

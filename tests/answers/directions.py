@@ -1,44 +1,135 @@
 """Answers to the exercises of the chapter on directions."""
 
 import numpy as np
+import tensorflow as tf
 
 from dmol_molnet import so3
 
-
-def five(Q, factors=(1, 1, 3**0.5 / 2, 1, 0.5)):
-    return np.array(factors) * [Q[0, 1], Q[1, 2], Q[2, 2], Q[0, 2], Q[0, 0] - Q[1, 1]]
+# ------------------------------------------------------------------------------------------------ five numbers
 
 
-def coupled(a, b):
-    return [(2 * l + 1) ** 0.5 * np.einsum("ijk,i,j->k", so3.clebsch_gordan(1, 1, l), a, b) for l in range(3)]
+def five(moments, factors=(1, 1, 12**-0.5, 1, 0.5)):
+    xx, xy, xz, yy, yz, zz = moments
+    return np.array(factors) * [xy, yz, 2 * zz - xx - yy, xz, xx - yy]
 
 
-def but(change):
-    """The three products with a change to the list."""
-
-    def f(a, b):
-        x = coupled(a, b)
-        change(x, a, b)
-        return x
-
-    return f
+def matrix(moments):
+    xx, xy, xz, yy, yz, zz = moments
+    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
 
 
-def put(k, g):
-    def change(x, a, b):
-        x[k] = g(x[k], a, b)
+s = 2**-0.5
+E = np.array(
+    [
+        [[0, s, 0], [s, 0, 0], [0, 0, 0]],
+        [[0, 0, 0], [0, 0, s], [0, s, 0]],
+        np.diag([-1, -1, 2]) / 6**0.5,
+        [[0, 0, s], [0, 0, 0], [s, 0, 0]],
+        np.diag([s, -s, 0]),
+    ]
+)
+"""The five matrices of the chapter."""
 
-    return but(change)
+
+def of_points(moments):
+    """The moments as those of three charges along the principal axes."""
+    charges, axes = np.linalg.eigh(matrix(moments))
+    return charges @ so3.spherical_harmonics(2, axes.T)[:, 4:]
+
+
+def by_coupling(moments):
+    """The product of two vectors to l = 2, of each entry."""
+    M = matrix(moments)[[1, 2, 0]][:, [1, 2, 0]]
+    return np.einsum("ij,ijm->m", M, so3.clebsch_gordan(1, 1, 2))
+
+
+def one_sided(moments):
+    xx, xy, xz, yy, yz, zz = moments
+    return np.einsum("mab,ab->m", E, [[xx, xy, xz], [0, yy, yz], [0, 0, zz]])
+
+
+# ------------------------------------------------------------------------------------------------ three products
+
+
+def back(zero, one, two, order=(2, 0, 1), sign=1, factors=(3**-0.5, 2**-0.5, 1)):
+    """The sum of the three parts; `order` takes x, y, z out of (y, z, x)."""
+    c = np.asarray(one)[list(order)]
+    antisymmetric = sign * np.cross(np.eye(3)[:, None], np.eye(3)) @ c
+    parts = zero * np.eye(3), antisymmetric, np.einsum("m,mab->ab", two, E)
+    return sum(f * part for f, part in zip(factors, parts, strict=True))
+
+
+def by_tensors(zero, one, two):
+    """C as a change of axes, in (y, z, x) and then in x, y, z."""
+    T = sum(
+        (2 * l + 1) ** 0.5 * so3.clebsch_gordan(1, 1, l) @ np.atleast_1d(part)
+        for l, part in enumerate([zero, one, two])
+    )
+    return T[[2, 0, 1]][:, [2, 0, 1]]
+
+
+def by_solving(zero, one, two):
+    """Nine equations for nine numbers."""
+    rows = [(2 * l + 1) ** 0.5 * so3.clebsch_gordan(1, 1, l).reshape(9, -1).T for l in range(3)]
+    T = np.linalg.solve(np.concatenate(rows), np.concatenate([[zero], one, two])).reshape(3, 3)
+    return T[np.ix_([2, 0, 1], [2, 0, 1])].tolist()
+
+
+def by_change_of_axes(zero, one, two):
+    """The matrix U of the chapter, transposed."""
+    antisymmetric = np.cross(np.eye(3)[:, None], np.eye(3)).transpose(2, 0, 1) * s
+    U = np.concatenate([np.eye(3)[None] / 3**0.5, antisymmetric, E]).reshape(9, 9)
+    return (U.T @ [zero, one[2], one[0], one[1], *two]).reshape(3, 3)
+
+
+# ------------------------------------------------------------------------------------------------ angles
 
 
 def kernel(g):
-    """A function of cos(theta) [N, N]."""
+    """A function of P_2 of all pairs [N, N]."""
     return lambda n: g((3 * (n @ n.T) ** 2 - 1) / 2)
 
 
+def neighbour_by_neighbour(n):
+    A = np.zeros(5)
+    for direction in n:
+        A += so3.spherical_harmonics(2, direction)[4:]
+    return float((A**2).mean() / len(n) ** 2)
+
+
+def by_tensorflow(n):
+    M = tf.einsum("ja,jb->ab", n, n)
+    return 1.5 * tf.reduce_sum(M**2) / len(n) ** 2 - 0.5
+
+
+def by_polynomials(n):
+    x, y, z = n.T
+    sums = [(x * y).sum(), (y * z).sum(), (x * z).sum()]
+    squares = [(x * x).sum(), (y * y).sum(), (z * z).sum()]
+    return (1.5 * (2 * np.dot(sums, sums) + np.dot(squares, squares)) - 0.5 * len(n) ** 2) / len(n) ** 2
+
+
+def row_by_row(n):
+    return sum(((3 * (n @ one) ** 2 - 1) / 2).sum() for one in n) / len(n) ** 2
+
+
+def two_loops(n):
+    total = 0.0
+    for a in n.tolist():
+        for b in n.tolist():
+            total += (3 * (a[0] * b[0] + a[1] * b[1] + a[2] * b[2]) ** 2 - 1) / 2
+    return total / len(n) ** 2
+
+
+# ------------------------------------------------------------------------------------------------ broken on purpose
+
+
+def centred(m):
+    return m.positions - m.positions.mean(axis=0)
+
+
 def moment(m, x=None):
-    x = m.positions - m.positions.mean(axis=0) if x is None else x
-    return m.numbers @ so3.spherical_harmonics(2, x)[:, 4:]
+    return m.numbers @ so3.spherical_harmonics(2, centred(m) if x is None else x)[:, 4:]
 
 
 def first_centred(m):
@@ -46,51 +137,96 @@ def first_centred(m):
 
 
 def with_vector(m):
-    x = m.positions - m.positions.mean(axis=0)
-    return moment(m) + np.array([0, 0, m.numbers @ x[:, 2], 0, 0])
+    return moment(m) + np.array([0, 0, m.numbers @ centred(m)[:, 2], 0, 0])
+
+
+def flattened(m):
+    """A molecule pressed onto the plane."""
+    return moment(m, centred(m) * [1, 1, 0])
+
+
+def stretched(m):
+    return moment(m, centred(m) * [1, 1, 1.3])
+
+
+def along_z(m):
+    return np.array([0, 0, m.numbers @ centred(m)[:, 2] ** 2, 0, 0])
+
+
+def with_an_axis(m):
+    """The axis of a surface, added to the moment."""
+    return moment(m) + np.array([0, 0, 10.0, 0, 0])
+
+
+def bent(m):
+    """A function of the length of each pair m, -m."""
+    q = moment(m)
+    return q * np.array(
+        [np.hypot(*q[[0, 4]]), np.hypot(*q[[1, 3]]), abs(q[2]), np.hypot(*q[[1, 3]]), np.hypot(*q[[0, 4]])]
+    )
 
 
 WRONG = {
     "five-of-a-quadrupole": [
-        ("factors", lambda Q: five(Q, [1, 1, 1, 1, 1])),
-        ("order", lambda Q: five(Q)[[2, 0, 1, 3, 4]]),
-        ("signs", lambda Q: five(Q) * [1, 1, 1, -1, 1]),
-        ("entries", lambda Q: [Q[0, 1], Q[1, 2], Q[2, 2], Q[0, 2], Q[0, 0]]),
-        ("not turning", lambda Q: five(Q @ Q)),
-        ("zero", lambda Q: np.zeros(5)),
-        ("shape", lambda Q: Q),
+        ("factors", lambda v: five(v, [1, 1, 1, 1, 1])),
+        ("factors", lambda v: five(v, [1, 1, 1 / 3, 1, 1])),
+        ("factors", one_sided),
+        ("order", lambda v: five(v)[[2, 0, 1, 3, 4]]),
+        ("order", lambda v: five(v, [1, 1, 1, 1, 1])[[0, 3, 1, 2, 4]]),
+        ("signs", lambda v: five(v) * [1, 1, 1, -1, 1]),
+        ("trace", lambda v: [v[1], v[4], v[5], v[2], v[0] - v[3]]),
+        ("trace", lambda v: [v[1], v[4], 3**0.5 / 2 * v[5], v[2], (v[0] - v[3]) / 2]),
+        ("trace", lambda v: v[:5]),
+        ("axis", lambda v: np.einsum("mab,ab->m", E, matrix(v)[[1, 2, 0]][:, [1, 2, 0]])),
+        ("trace", lambda v: np.array([1, 1, 12**-0.5, 1, 0.5]) * [v[1], v[4], 3 * v[5] - 1, v[2], v[0] - v[3]]),
+        ("not turning", lambda v: np.array([1, 1, 12**-0.5, 1, 0.5]) * [v[1], v[4], v[5] - 2, v[2], v[0] - v[3]]),
+        ("not turning", lambda v: five(v) ** 2),
+        ("zero", lambda v: np.zeros(5)),
+        ("shape", matrix),
+        ("type", "xy"),
     ],
     "three-products": [
-        ("scalar factor", put(0, lambda x, a, b: a @ b)),
-        ("vector factor", put(1, lambda x, a, b: np.cross(a, b))),
-        ("vector sign", put(1, lambda x, a, b: -x)),
-        ("vector order", put(1, lambda x, a, b: x[[2, 0, 1]])),
-        ("five factor", put(2, lambda x, a, b: 2 * x)),
-        ("five order", put(2, lambda x, a, b: x[[2, 0, 1, 3, 4]])),
-        ("trace left", put(2, lambda x, a, b: x + (a @ b) * np.eye(5)[2])),
-        ("another five", put(2, lambda x, a, b: np.ones(5))),
-        ("another scalar", put(0, lambda x, a, b: a[0] * b[0])),
-        ("another vector", put(1, lambda x, a, b: a * b)),
-        ("type", lambda a, b: 1.0),
-        ("shape", put(2, lambda x, a, b: x[:3])),
+        ("trace", lambda *given: back(*given, factors=(1, 2**-0.5, 1))),
+        ("trace", lambda *given: back(*given, factors=(1 / 3, 2**-0.5, 1))),
+        ("trace", lambda *given: back(*given, factors=(0, 2**-0.5, 1))),
+        ("antisymmetric", lambda *given: back(*given, factors=(3**-0.5, 1, 1))),
+        ("antisymmetric", lambda *given: back(*given, factors=(3**-0.5, 0, 1))),
+        ("antisymmetric", lambda *given: back(*given, factors=(3**-0.5, 2**0.5, 1))),
+        ("transposed", lambda *given: back(*given, sign=-1)),
+        ("vector order", lambda *given: back(*given, order=(0, 1, 2))),
+        ("vector order", lambda *given: back(*given, order=(0, 1, 2), sign=-1)),
+        ("symmetric", lambda *given: back(*given, factors=(3**-0.5, 2**-0.5, 2**-0.5))),
+        ("symmetric", lambda zero, one, two: back(zero, one, np.array([1, 1, 2, 1, 1]) * two)),
+        ("five order", lambda zero, one, two: back(zero, one, two[[2, 0, 1, 3, 4]])),
+        ("five order", lambda zero, one, two: back(zero, one, two[::-1])),
+        ("axes", lambda *given: back(*given)[[1, 2, 0]][:, [1, 2, 0]]),
+        ("shape", lambda zero, one, two: two),
+        ("type", "a b"),
     ],
     "which-irreps": [
-        ("parity", "1e 2e 3e"),
-        ("natural parity", "1o 2e 3o"),
-        ("only the top", "3o"),
-        ("steps of two", ["1o", "3o"]),
-        ("from zero", "0o 1o 2o 3o"),
-        ("another list", "2o"),
+        ("parity", "1e 2e 3e 4e 5e"),
+        ("natural parity", "1o 2e 3o 4e 5o"),
+        ("only the top", "5o"),
+        ("steps of two", ["1o", "3o", "5o"]),
+        ("from zero", "0o 1o 2o 3o 4o 5o"),
+        ("from zero", "0e 1o 2e 3o 4e 5o"),
+        ("ends missing", "2o 3o 4o"),
+        ("ends missing", "1o 2o 3o 4o"),
+        ("another list", "6o"),
+        ("another list", "1o 1o 2o 3o 4o 5o"),
         ("type", "vector"),
+        ("type", 5),
     ],
     "sort-quantities": [
-        ("A", "0o 1o 1e 0o 2e 0e"),
-        ("B", "0e 1e 1e 0o 2e 0e"),
-        ("C", "0e 1o 1o 0o 2e 0e"),
-        ("D", "0e 1o 1e 0e 2e 0e"),
-        ("E", "0e 1o 1e 0o 2o 0e"),
-        ("F", "0e 1o 1e 0o 2e 1e"),
-        ("type", "0e 1o"),
+        ("A", "1e 1e 0e 0o 2e 2o"),
+        ("B", "1o 1o 0e 0o 2e 2o"),
+        ("C", "1o 1e 1e 0o 2e 2o"),
+        ("D", "1o 1e 0e 0e 2e 2o"),
+        ("E", "1o 1e 0e 0o 2o 2o"),
+        ("F", "1o 1e 0e 0o 2e 2e"),
+        ("count", "1o 1e 0e 0o 2e"),
+        ("type", "field"),
+        ("type", 1),
     ],
     "mean-angle-from-sums": [
         ("five", kernel(lambda P: 5 * P.mean())),
@@ -101,27 +237,71 @@ WRONG = {
         ("all degrees", lambda n: np.sum(so3.spherical_harmonics(2, n).sum(axis=0) ** 2) / len(n) ** 2),
         ("mean of squares", lambda n: (so3.spherical_harmonics(2, n)[:, 4:] ** 2).sum() / len(n)),
         ("square of the mean angle", lambda n: (3 * (n @ n.T).mean() ** 2 - 1) / 2),
+        ("mean of squared cosines", lambda n: ((n.T @ n) ** 2).sum() / len(n) ** 2),
+        ("pairs", kernel(np.mean)),
+        ("pairs", row_by_row),
+        ("pairs", two_loops),
         ("another number", lambda n: 0.1234),
         ("type", lambda n: n),
     ],
     "break-it": [
         ("right", moment),
+        ("right", lambda m: moment(m) * (moment(m) ** 2).sum()),
         ("order", lambda m: first_centred(m) * [1, 1, 2, 1, 1]),
-        ("translations", lambda m: moment(m, m.positions)),
+        ("translations", lambda m: moment(m, m.positions) * [1, 1, 2, 1, 1]),
         ("inversion", with_vector),
         ("about z", lambda m: moment(m) * [1, 2, 1, 1, 1]),
+        ("about z", lambda m: moment(m) * [2, 1, 1, 1, 1]),
+        ("about z", lambda m: moment(m) ** 2),
+        ("about z", lambda m: moment(m, centred(m) * [2, 1, 1])),
         ("zero", lambda m: np.zeros(5)),
         ("shape", lambda m: moment(m)[:3]),
+        ("type", 1),
     ],
 }
 """Wrong answers by exercise, each with the misconception that must be recognised."""
 
 RIGHT = {
-    "five-of-a-quadrupole": [lambda Q: -3 * five(Q)],
-    "three-products": [lambda a, b: (float(a @ b) / 3**0.5, *coupled(a, b)[1:])],
-    "which-irreps": [["3o", "2o", "1o"], "1o, 2o, 3o"],
-    "sort-quantities": [["0e", "1o", "1e", "0o", "2e", "0e"]],
-    "mean-angle-from-sums": [kernel(np.mean)],
-    "break-it": [lambda m: np.array([0, 0, (m.positions - m.positions.mean(axis=0))[:, 2] ** 2 @ m.numbers, 0, 0])],
+    "five-of-a-quadrupole": [
+        lambda v: -3 * five(v),
+        lambda v: np.einsum("mab,ab->m", E, matrix(v)),
+        lambda v: np.trace(E @ matrix(v), axis1=1, axis2=2).tolist(),
+        of_points,
+        by_coupling,
+        lambda v: tf.constant(five(v), tf.float32),
+    ],
+    "three-products": [
+        back,
+        by_tensors,
+        by_solving,
+        by_change_of_axes,
+        lambda *given: tf.constant(back(*given)),
+    ],
+    "which-irreps": [
+        ["3o", "2o", "1o", "5o", "4o"],
+        "1o, 2o, 3o, 4o, 5o",
+        "1o+2o+3o+4o+5o",
+        "1o + 2o + 3o + 4o + 5o",
+        so3.couplings(so3.Irrep.of("2e"), so3.Irrep.of("3o")),
+        {"1o", "2o", "3o", "4o", "5o"},
+        "1x1o+1x2o+1x3o+1x4o+1x5o",
+        "(1o, 2o, 3o, 4o, 5o)",
+    ],
+    "sort-quantities": [
+        ["1o", "1e", "0e", "0o", "2e", "2o"],
+        "1o, 1e, 0e, 0o, 2e, 2o",
+        "1o + 1e + 0e + 0o + 2e + 2o",
+        tuple(so3.Irrep.of(x) for x in "1o 1e 0e 0o 2e 2o".split()),
+        "1o\n1e\n0e\n0o\n2e\n2o",
+        np.array(["1o", "1e", "0e", "0o", "2e", "2o"]),
+    ],
+    "mean-angle-from-sums": [
+        neighbour_by_neighbour,
+        by_tensorflow,
+        by_polynomials,
+        lambda n: 1.5 * np.linalg.norm(n.T @ n) ** 2 / len(n) ** 2 - 0.5,
+        lambda n: np.linalg.norm(so3.spherical_harmonics(2, n).mean(axis=0)[4:]) ** 2 / 5,
+    ],
+    "break-it": [along_z, flattened, stretched, with_an_axis, bent],
 }
 """Other right answers than the reference."""

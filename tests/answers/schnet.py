@@ -1,6 +1,12 @@
 """Answers to the exercises of the chapter on SchNet."""
 
 import numpy as np
+import scipy.sparse
+import tensorflow as tf
+
+from dmol_molnet.nn.radial import cosine_cutoff, polynomial_cutoff
+
+# ------------------------------------------------------------------------------------------------ a cutoff
 
 
 def ended(f):
@@ -8,8 +14,75 @@ def ended(f):
     return lambda r, cutoff: np.where(r < cutoff, f(r / cutoff), 0.0)
 
 
+def smooth_step(t):
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def switch(width):
+    """1, and from `width` Å below the cutoff on a smooth fall."""
+    return lambda r, cutoff: smooth_step((cutoff - r) / width)
+
+
+def one_by_one(r, cutoff):
+    return [(1 - d / cutoff) ** 2 * (1 + 2 * d / cutoff) if d < cutoff else 0 for d in r]
+
+
+def bump(r, cutoff):
+    x = np.minimum(r / cutoff, 1 - 1e-12)
+    return np.where(r < cutoff, np.exp(1 - 1 / (1 - x**2)), 0)
+
+
+def single_precision(r, cutoff):
+    r = tf.cast(r, tf.float32)
+    return tf.where(r < cutoff, 0.5 * (tf.cos(np.pi * r / cutoff) + 1), 0.0)
+
+
+def joined(r, cutoff):
+    """Two parabolas, joined at half the cutoff with one slope."""
+    x = np.minimum(r / cutoff, 1)
+    return np.where(x < 0.5, 1 - 2 * x**2, 2 * (1 - x) ** 2)
+
+
+def badly_joined(r, cutoff):
+    """The same, with another slope on the right."""
+    x = np.minimum(r / cutoff, 1)
+    return np.where(x < 0.5, 1 - 2 * x**2, 4 * (1 - x) ** 3)
+
+
+def linear_and_rounded(r, cutoff):
+    """A straight fall, with its lower end rounded and its upper end not."""
+    x = r / cutoff
+    fall = (0.95 - x) / 0.15
+    return np.where(x < 0.8, 1.0, np.where(x < 0.9, fall, np.where(x < 1, (1 - x) ** 2 / 0.03, 0)))
+
+
+# ------------------------------------------------------------------------------------------------ the filter
+
+
 def ssp(x):
     return np.log(np.exp(x) / 2 + 0.5)
+
+
+def stable_ssp(x):
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))) - np.log(2)
+
+
+def with_paper(g, f, W1, b1, W2, b2):
+    """With the second ssp."""
+    return stable_ssp(stable_ssp(g @ W1 + b1) @ W2 + b2) * f[:, None]
+
+
+def by_tensorflow(g, f, W1, b1, W2, b2):
+    x = tf.nn.softplus(g @ W1 + b1) - np.log(2)
+    return tf.linalg.diag(f) @ (x @ W2 + b2)
+
+
+def pair_by_pair(g, f, W1, b1, W2, b2):
+    return [c * (stable_ssp(bells @ W1 + b1) @ W2 + b2) for bells, c in zip(g, f, strict=True)]
+
+
+# ------------------------------------------------------------------------------------------------ the convolution
 
 
 def summed(first, second):
@@ -27,11 +100,62 @@ def summed(first, second):
 both = summed(lambda h, w, i, j: h[j] * w, lambda h, w, i, j: h[i] * w)
 
 
+def in_a_loop(h, w, i, j):
+    v = 0 * h
+    for a, b, filter in zip(i, j, w, strict=True):
+        v[a] += h[b] * filter
+        v[b] += h[a] * filter
+    return v
+
+
+def atom_by_atom(h, w, i, j):
+    v = []
+    for a in range(len(h)):
+        first, second = i == a, j == a
+        v.append((h[j[first]] * w[first]).sum(axis=0) + (h[i[second]] * w[second]).sum(axis=0))
+    return v
+
+
+def by_segments(h, w, i, j):
+    to, sent = np.concatenate([i, j]), np.concatenate([h[j] * w, h[i] * w])
+    return tf.math.unsorted_segment_sum(sent, to, len(h))
+
+
+def by_matrices(h, w, i, j):
+    """For each feature a symmetric matrix."""
+    n = len(h)
+    return np.stack(
+        [
+            (M + M.T) @ h[:, k]
+            for k in range(h.shape[1])
+            for M in [scipy.sparse.coo_matrix((w[:, k], (i, j)), (n, n)).toarray()]
+        ],
+        axis=1,
+    )
+
+
 def buffered(h, w, i, j):
     v = np.zeros_like(h)
     v[i] += h[j] * w
     v[j] += h[i] * w
     return v
+
+
+def half_buffered(h, w, i, j):
+    v = np.zeros_like(h)
+    np.add.at(v, i, h[j] * w)
+    v[j] += h[i] * w
+    return v
+
+
+def in_place(h, w, i, j):
+    for p in range(len(i)):
+        h[i[p]] += h[j[p]] * w[p]
+        h[j[p]] += h[i[p]] * w[p]
+    return h
+
+
+# ------------------------------------------------------------------------------------------------ differences
 
 
 def difference(rule):
@@ -50,30 +174,89 @@ def difference(rule):
 
 central = difference(lambda p, o, m, h: (m - p) / (2 * h))
 
+
+def moved_and_back(energy, x, h):
+    forces = np.empty_like(x)
+    for a in range(len(x)):
+        for k in range(3):
+            x[a, k] += h
+            ahead = energy(x)
+            x[a, k] -= 2 * h
+            forces[a, k] = (energy(x) - ahead) / (2 * h)
+            x[a, k] += h
+    return forces
+
+
+def all_moves(energy, x, h):
+    moves = h * np.eye(x.size).reshape(-1, *x.shape)
+    return np.reshape([energy(x - e) - energy(x + e) for e in moves], x.shape) / (2 * h)
+
+
+def half_steps(energy, x, h):
+    return central(energy, x, h / 2)
+
+
+def five_points(energy, x, h):
+    return (4 * central(energy, x, h) - central(energy, x, 2 * h)) / 3
+
+
+def no_copy(energy, x, h):
+    forces = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        ahead, back = x, x
+        ahead[place] += h
+        back[place] -= h
+        forces[place] = (energy(back) - energy(ahead)) / (2 * h)
+    return forces
+
+
+def not_put_back(energy, x, h):
+    forces = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        x[place] += h
+        ahead = energy(x)
+        x[place] -= 2 * h
+        forces[place] = (energy(x) - ahead) / (2 * h)
+    return forces
+
+
 WRONG = {
     "soft-landing": [
         ("not zero beyond", lambda r, c: (1 - (r / c) ** 2) ** 2),
         ("not zero beyond", lambda r, c: 0.5 * (np.cos(np.pi * r / c) + 1)),
         ("a step", ended(lambda x: np.ones_like(x))),
         ("a step", ended(lambda x: np.exp(-x))),
+        ("a step", ended(lambda x: np.exp(-6 * x**2))),
         ("a kink", ended(lambda x: 1 - x)),
         ("a kink", ended(lambda x: 1 - x**2)),
+        ("a kink", ended(lambda x: np.cos(np.pi * x / 2))),
+        ("a kink", ended(lambda x: 0.98 * (1 - x**2) ** 2 + 0.02 * (1 - x))),
         ("not one at zero", ended(lambda x: 0.5 * (1 - x**2) ** 2)),
         ("rises", ended(lambda x: (1 + 5 * x) * (1 - x) ** 2)),
         ("a step inside", ended(lambda x: (x < 0.5) * 1.0)),
+        ("a step inside", ended(lambda x: (1 - x**2) ** 2 * np.where(x < 0.7, 1, 0.99))),
+        ("a kink inside", badly_joined),
+        ("a kink inside", lambda r, c: np.clip((c - r) / 0.3, 0, 1) ** 2),
+        ("a kink inside", lambda r, c: np.where(r < c, np.minimum(1, 4 * (1 - r / c) ** 2), 0)),
+        ("a kink inside", linear_and_rounded),
+        ("a kink inside", lambda r, c: tf.constant(badly_joined(r, c), tf.float32)),
+        ("a kink", lambda r, c: tf.constant(np.clip(1 - r / c, 0, None), tf.float32)),
+        ("a kink inside", ended(lambda x: (1 - x) ** 2 * (1 - 0.1 * np.maximum(x - 0.37, 0)))),
         ("type", "cos"),
     ],
     "write-the-filter": [
         ("cutoff inside", lambda g, f, W1, b1, W2, b2: ssp((g * f[:, None]) @ W1 + b1) @ W2 + b2),
         ("no cutoff", lambda g, f, W1, b1, W2, b2: ssp(g @ W1 + b1) @ W2 + b2),
         ("cutoff on the hidden layer", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1 + b1) * f[:, None]) @ W2 + b2),
+        ("cutoff before ssp", lambda g, f, W1, b1, W2, b2: ssp((ssp(g @ W1 + b1) @ W2 + b2) * f[:, None])),
         ("not shifted", lambda g, f, W1, b1, W2, b2: (np.log(np.exp(g @ W1 + b1) + 1) @ W2 + b2) * f[:, None]),
         ("a relu", lambda g, f, W1, b1, W2, b2: (np.maximum(g @ W1 + b1, 0) @ W2 + b2) * f[:, None]),
-        ("twice", lambda g, f, W1, b1, W2, b2: ssp(ssp(g @ W1 + b1) @ W2 + b2) * f[:, None]),
         ("no activation", lambda g, f, W1, b1, W2, b2: ((g @ W1 + b1) @ W2 + b2) * f[:, None]),
         ("no biases", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1) @ W2) * f[:, None]),
+        ("one bias", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1 + b1) @ W2) * f[:, None]),
         ("layers exchanged", lambda g, f, W1, b1, W2, b2: (ssp(g @ W2 + b2) @ W1 + b1) * f[:, None]),
         ("other numbers", lambda g, f, W1, b1, W2, b2: 2 * (ssp(g @ W1 + b1) @ W2 + b2) * f[:, None]),
+        ("other numbers", lambda g, f, W1, b1, W2, b2: (ssp(g @ W1 + b1) @ W2 + b2) * f[:, None] ** 2),
         ("shape", lambda g, f, W1, b1, W2, b2: g @ W1 @ W2[:, :1]),
         ("type", 3),
     ],
@@ -81,12 +264,16 @@ WRONG = {
         ("one direction", summed(lambda h, w, i, j: h[j] * w, lambda h, w, i, j: 0 * w)),
         ("the other direction", summed(lambda h, w, i, j: 0 * w, lambda h, w, i, j: h[i] * w)),
         ("last neighbour only", buffered),
+        ("half at once", half_buffered),
+        ("half at once", lambda h, w, i, j: half_buffered(h, w, j, i)),
+        ("while reading", in_place),
         ("hears itself", summed(lambda h, w, i, j: h[i] * w, lambda h, w, i, j: h[j] * w)),
         ("a mean", lambda h, w, i, j: both(h, w, i, j) / np.array([3, 2, 3, 2, 1])[:, None]),
         ("added", summed(lambda h, w, i, j: h[j] + w, lambda h, w, i, j: h[i] + w)),
         ("keeps its own", lambda h, w, i, j: h + both(h, w, i, j)),
         ("no filter", summed(lambda h, w, i, j: h[j], lambda h, w, i, j: h[i])),
-        ("other numbers", lambda h, w, i, j: 2 * both(h, w, i, j)),
+        ("counts twice", lambda h, w, i, j: both(h, np.append(w, w, axis=0), np.append(i, j), np.append(j, i))),
+        ("other numbers", lambda h, w, i, j: both(h, w**2, i, j)),
         ("shape", lambda h, w, i, j: h[:2]),
         ("type", 3),
     ],
@@ -99,19 +286,27 @@ WRONG = {
         ("one side", difference(lambda p, o, m, h: (m - o) / h)),
         ("transposed", lambda energy, x, h: central(energy, x, h).reshape(3, 4).T),
         ("all moved", lambda energy, x, h: np.full_like(x, (energy(x - h) - energy(x + h)) / (2 * h))),
+        ("nothing moved", no_copy),
+        ("not put back", not_put_back),
         ("other numbers", lambda energy, x, h: 3 * central(energy, x, h)),
+        ("other numbers", lambda energy, x, h: central(energy, x, h) * [1, 1, 0]),
         ("type", 1),
     ],
     "reach-of-a-force": [
-        ("one layer", lambda t, c: c),
-        ("the energy", lambda t, c: t * c),
-        ("one more", lambda t, c: (t + 1) * c),
-        ("one less", lambda t, c: (2 * t - 1) * c),
-        ("two cutoffs", lambda t, c: 2 * c),
-        ("power", lambda t, c: c**t),
-        ("hops", lambda t, c: 2 * t),
-        ("another number", lambda t, c: 7.0),
-        ("type", lambda t, c: "far"),
+        ("one layer", lambda t, c, n: c),
+        ("the energy", lambda t, c, n: t * c * n),
+        ("one step", lambda t, c, n: 2 * t * c),
+        ("a step less", lambda t, c, n: 2 * t * c * (n - 1)),
+        ("a step more", lambda t, c, n: 2 * t * c * (n + 1)),
+        ("one more", lambda t, c, n: (t + 1) * c * n),
+        ("one less", lambda t, c, n: (2 * t - 1) * c * n),
+        ("two cutoffs", lambda t, c, n: 2 * c * n),
+        ("power", lambda t, c, n: (2 * t * c) ** n),
+        ("hops", lambda t, c, n: 2 * t * n),
+        ("another number", lambda t, c, n: 7.0),
+        ("another number", lambda t, c, n: 2 * t * c + n),
+        ("type", lambda t, c, n: "far"),
+        ("type", 30),
     ],
     "which-conserve": [
         ("A", "ABE"),
@@ -130,10 +325,14 @@ WRONG = {
         ("no root", lambda a, b: ((b - a.mean()) ** 2).mean()),
         ("signs cancel", lambda a, b: (b - a.mean()).mean()),
         ("signs cancel", lambda a, b: abs((b - a.mean()).mean())),
+        ("signs cancel", lambda a, b: np.sqrt((b - a.mean()).mean() ** 2)),
         ("on the training set", lambda a, b: np.sqrt(((a - b.mean()) ** 2).mean())),
         ("meV", lambda a, b: 1000 * np.sqrt(((b - a.mean()) ** 2).mean())),
+        ("by one less", lambda a, b: np.sqrt(((b - a.mean()) ** 2).sum() / (len(b) - 1))),
         ("another number", lambda a, b: 0.0),
+        ("another number", lambda a, b: np.sqrt(((b - np.median(a)) ** 2).mean())),
         ("type", lambda a, b: b - a.mean()),
+        ("type", 0.5),
     ],
 }
 """Wrong answers by exercise, each with the misconception that must be recognised."""
@@ -144,12 +343,42 @@ RIGHT = {
         ended(lambda x: 1 - 28 * x**6 + 48 * x**7 - 21 * x**8),
         ended(lambda x: (1 - x) ** 2),
         lambda r, c: np.clip(1 - r / c, 0, None) ** 3,
+        switch(0.3),
+        switch(0.05),
+        lambda r, c: smooth_step((c - r) / c * 1.5),
+        one_by_one,
+        bump,
+        joined,
+        single_precision,
+        lambda r, c: cosine_cutoff(tf.constant(r), c),
+        lambda r, c: polynomial_cutoff(tf.constant(r), c),
+        lambda r, c: np.clip(1 - r / c, 0, None) ** 1.2,
+        lambda r, c: tf.constant(smooth_step((c - r) / 0.3), tf.float32),
     ],
-    "write-the-filter": [lambda g, f, W1, b1, W2, b2: ((ssp(g @ W1 + b1) @ W2 + b2).T * f).T],
-    "convolve": [both],
-    "by-differences": [central],
-    "reach-of-a-force": [lambda t, c: np.float32(2) * t * c],
-    "which-conserve": ["E B", ("b", "e"), "B, E"],
-    "beat-the-mean": [lambda a, b: np.hypot(b.std(), b.mean() - a.mean())],
+    "write-the-filter": [
+        lambda g, f, W1, b1, W2, b2: ((stable_ssp(g @ W1 + b1) @ W2 + b2).T * f).T,
+        with_paper,
+        by_tensorflow,
+        pair_by_pair,
+        lambda g, f, W1, b1, W2, b2: ssp(ssp(g @ W1 + b1) @ W2 + b2) * f.reshape(-1, 1),
+        lambda g, f, W1, b1, W2, b2: np.einsum("p,pk->pk", f, stable_ssp(g @ W1 + b1) @ W2 + b2),
+    ],
+    "convolve": [both, in_a_loop, atom_by_atom, by_segments, by_matrices],
+    "by-differences": [central, moved_and_back, all_moves, half_steps, five_points],
+    "reach-of-a-force": [
+        lambda t, c, n: np.float32(2) * t * c * n,
+        lambda t, c, n: sum(t * c + t * c for _ in range(n)),
+        lambda t, c, n: np.prod([t, c, n]) * 2,
+        lambda t, c, n: tf.constant(2.0 * t * c * n),
+        lambda t, c, n: int(2 * t * c * n),
+    ],
+    "which-conserve": ["E B", ("b", "e"), "B, E", "B and E", "B/E", {"B", "E"}, np.array(["B", "E"])],
+    "beat-the-mean": [
+        lambda a, b: np.hypot(b.std(), b.mean() - a.mean()),
+        lambda a, b: np.linalg.norm(b - a.mean()) / len(b) ** 0.5,
+        lambda a, b: (sum((y - sum(a) / len(a)) ** 2 for y in b) / len(b)) ** 0.5,
+        lambda a, b: tf.sqrt(tf.reduce_mean((b - tf.reduce_mean(a)) ** 2)),
+        lambda a, b: np.sqrt((b**2).mean() - 2 * b.mean() * a.mean() + a.mean() ** 2),
+    ],
 }
 """Other right answers than the reference."""

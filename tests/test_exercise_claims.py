@@ -1,0 +1,269 @@
+"""What the exercises claim, checked by other means: counts by characters, laws by networks with random weights."""
+
+import numpy as np
+import pytest
+from answers.directions import E
+
+from dmol_molnet import Molecule, exercises, so3
+from dmol_molnet.counterexamples import k_chains, pair
+from dmol_molnet.exercises.ace import invariants
+from dmol_molnet.exercises.design_space import first_layer, order
+from dmol_molnet.exercises.effort import beyond_single
+from dmol_molnet.exercises.engine import Wrong
+from dmol_molnet.exercises.listed import irreps, letters
+from dmol_molnet.nn.separation import body_term, untrained
+from dmol_molnet.so3 import Irrep
+
+
+def solution(name):
+    names = {}
+    exec(exercises.get(name).solution, names)
+    return names["answer"]
+
+
+# --- directions
+
+
+def test_the_five_numbers_of_moments_turn_by_the_wigner_matrix():
+    rng, five = np.random.default_rng(0), solution("five-of-a-quadrupole")
+    R = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for x, q in zip(rng.normal(size=(4, 6, 3)), rng.normal(size=(4, 6)), strict=True):
+        before, after = (np.array(five(np.einsum("j,ja,jb->ab", q, y, y)[np.triu_indices(3)])) for y in (x, x @ R.T))
+        np.testing.assert_allclose(after, so3.wigner_d("2e", R) @ before, atol=1e-10)
+
+
+def test_the_three_products_are_those_of_the_equation_and_lose_nothing():
+    a, b = np.random.default_rng(1).normal(size=(2, 3))
+    zero, one, two = (
+        (2 * l + 1) ** 0.5 * np.einsum("ijk,i,j->k", so3.clebsch_gordan(1, 1, l), a[[1, 2, 0]], b[[1, 2, 0]])
+        for l in range(3)
+    )
+    np.testing.assert_allclose(solution("three-products")(zero[0], one, two), np.outer(a, b), atol=1e-12)
+    assert np.isclose(zero @ zero + one @ one + two @ two, (a @ a) * (b @ b))
+    np.testing.assert_allclose(two, np.einsum("mab,a,b->m", E, a, b), atol=1e-12)
+
+
+def test_a_position_times_an_angular_momentum_is_2o_and_1e_and_0o():
+    found = so3.couplings(so3.Irrep.of("1o"), so3.Irrep.of("1e"))
+    assert [str(irrep) for irrep in found] == ["0o", "1o", "2o"]
+
+
+# --- the atomic cluster expansion
+
+
+def molien(n, n_scalars, n_vectors, fineness=2000):
+    """Invariants of O(3) among polynomials of degree n, as an average of characters over angles and the inversion."""
+    theta = (np.arange(fineness) + 0.5) * np.pi / fineness
+    weight, total = (1 - np.cos(theta)) / fineness, 0.0
+    for sign in (1, -1):
+        one = np.ones_like(theta)
+        vector = [sign * np.exp(1j * theta), sign * np.exp(-1j * theta), sign * one]
+        powers = [one.astype(complex)] + [0 * one + 0j] * n  # of t, in the product of 1 / (1 - t e)
+        for eigenvalue in [one] * n_scalars + vector * n_vectors:
+            for k in range(1, n + 1):
+                powers[k] = powers[k] + eigenvalue * powers[k - 1]
+        total += (weight * powers[n].real).sum() / 2
+    return total
+
+
+@pytest.mark.parametrize("n", range(7))
+@pytest.mark.parametrize("n_vectors", [1, 2, 3])
+def test_invariants_are_as_many_as_characters_count(n, n_vectors):
+    for n_scalars in (1, 2):
+        assert np.isclose(invariants(n, n_scalars, n_vectors), molien(n, n_scalars, n_vectors), atol=1e-6)
+
+
+def test_one_scalar_and_one_vector_are_what_the_package_counts():
+    assert [invariants(n, 1, 1) for n in range(2, 6)] == [so3.count_symmetric(1, n, "0e") for n in range(2, 6)]
+
+
+def pseudoscalar(x, l_max, nu):
+    """The largest product of nu equal factors to 0o, of neighbours x [N, 3], over the size of its terms."""
+    r = np.linalg.norm(x, axis=1)
+    Y, rng = so3.spherical_harmonics(l_max, x / r[:, None]), np.random.default_rng(0)
+    terms = []
+    for l in range(l_max + 1):
+        weights = np.cos(np.outer(r, range(4))) @ rng.normal(size=4)
+        terms.append(weights[:, None] * Y[:, l * l : (l + 1) ** 2])
+    terms = np.concatenate(terms, axis=1)  # [N, (l_max+1)^2]
+
+    def products(A, sign):
+        tree = so3.symmetric_product(l_max, nu, "0o")
+        level = {1: A}
+        for n, (a, P, b, Q, S) in enumerate(tree.steps, 2):
+            level[n] = sign(S) @ (level[a][P] * level[b][Q])
+        return level[nu][tree.rows[nu, so3.Irrep.of("0o")]]
+
+    return np.max(np.abs(products(terms.sum(axis=0), np.asarray)) / products(np.abs(terms).sum(axis=0), np.abs))
+
+
+def test_the_smallest_ace_for_a_mirror():
+    """Three factors to degree 4 for neighbours in no special directions, and four for the published pair."""
+    answer = solution("smallest-ace")
+    nu, l_max = answer["correlation"], answer["l_max"]
+    assert so3.count_symmetric(l_max, nu, "0o") == 1
+    assert so3.count_symmetric(l_max - 1, nu, "0o") == 0
+    assert all(so3.count_symmetric(l, n, "0o") == 0 for n in range(1, nu) for l in range(7))
+    four = 1.5 * np.random.default_rng(3).normal(size=(4, 3))
+    assert pseudoscalar(four, l_max, nu) > 1e-6
+    chiral = pair("4-body, chiral").a.positions[1:]
+    assert all(pseudoscalar(chiral, l, 3) < 1e-14 for l in (4, 5, 6))
+    assert pseudoscalar(chiral, 3, 4) > 1e-6
+
+
+# --- one design space
+
+
+def energies(positions, edges, correlations, gates="scalars", seed=0, K=5):
+    """After each layer, an energy from scalars [A, K]; vectors [A, K, 3] are passed on, and scaled by gates."""
+    rng, n = np.random.default_rng(seed), len(positions)
+
+    def mix():
+        return rng.normal(size=(K, K)) / K**0.5
+
+    s, v, found = np.ones((n, K)) * rng.normal(size=K), np.zeros((n, K, 3)), []
+    for nu in correlations:
+        S, V = np.zeros_like(s), np.zeros_like(v)
+        W = [mix() for _ in range(8)]
+        for i, j in [*edges, *np.flip(edges, axis=1)]:
+            r = positions[i] - positions[j]
+            u = r / np.linalg.norm(r)
+            along = v[j] @ u  # [K]
+            S[i] += s[j] @ W[0] + along @ W[1]
+            V[i] += np.outer(s[j] @ W[2] + along @ W[3], u) + W[4] @ v[j]
+        if nu > 1:
+            dots = (V * V[:, ::-1]).sum(axis=-1)
+            S, V = S + 0.3 * (S**2 + dots), V + 0.3 * S[..., None] * V[:, ::-1]
+        s = np.tanh(s @ W[5] + S @ W[6])
+        gated = s @ W[7] if gates == "scalars" else np.linalg.norm(v + V, axis=-1)
+        v = (v + V) * np.tanh(gated)[..., None]
+        found.append(np.sin(s).sum())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_the_law_of_chains_for_layers_with_correlations_of_their_own(k):
+    chains = k_chains(k)
+    stacks = [
+        [1] * 7,
+        [2] * 7,
+        [3, 1, 1, 1, 1, 1, 1],
+        [1, 2, 1, 1, 1, 1, 1],
+        [1, 1, 2, 1, 1, 1, 1],
+        [2, 2, 1, 1, 3, 1, 1],
+    ]
+    for nus in stacks:
+        a, b = (energies(one.positions, chains.edges, nus) for one in (chains.a, chains.b))
+        told = np.flatnonzero(np.abs(a - b) > 1e-9 * np.abs(a).max())
+        assert told[0] + 1 == first_layer(k, nus), nus
+    assert first_layer(k, [1] * k) is None
+
+
+@pytest.mark.parametrize("k", [4, 5, 6])
+def test_gates_of_lengths_break_the_law_of_chains(k):
+    """The length of a sum of vectors holds their inner product, so that the ends meet in the middle."""
+    chains = k_chains(k)
+    a, b = (energies(one.positions, chains.edges, [1] * (k + 1), "lengths") for one in (chains.a, chains.b))
+    told = np.flatnonzero(np.abs(a - b) > 1e-9 * np.abs(a).max())[0] + 1
+    assert k // 2 + 1 <= told < k + 1
+
+
+def test_a_polynomial_readout_has_the_order_that_is_claimed():
+    """By taking apart: what all smaller sets of atoms explain is taken off."""
+    x = np.random.default_rng(0).normal(size=(6, 3))
+
+    def energy(part, degree):
+        r = np.linalg.norm(x[part][:, None] - x[part], axis=-1)
+        A = np.exp(-r).sum(axis=1) - 1
+        return (A**degree).sum()
+
+    for degree in (1, 2, 3):
+        terms = []
+        for n in range(1, 7):
+            parts = [[i for i in range(n) if mask >> i & 1] for mask in range(1, 2**n)]
+            terms.append(sum((-1) ** (n - len(part)) * energy(part, degree) for part in parts))
+        highest = np.flatnonzero(np.abs(terms) > 1e-10)[-1] + 1
+        assert highest == order([1], degree) == degree + 1
+
+
+@pytest.mark.parametrize("changes", [{"correlation": 4, "layers": 1}, {"correlation": 1, "layers": 4}], ids=str)
+def test_five_bodies_and_no_more(changes):
+    x = 1.5 * np.random.default_rng(0).normal(size=(6, 3))  # Å
+    for linear in (True, False):
+        more = {"hidden": 0} if linear else {}
+        model = untrained("mace", channels=4, l_max=1, hidden_l_max=1, seed=0, **changes, **more)
+        terms = np.abs([body_term(model, Molecule([6] * n, x[:n])) for n in (4, 5, 6)])
+        assert terms[1] > 1e-9 * terms[0]
+        assert (terms[2] < 1e-9 * terms.max()) == linear
+    assert exercises.check("five-bodies", {"hidden": 0, **changes}).right
+
+
+# --- looking at pairs
+
+
+def positions(n):
+    return np.random.default_rng(n).normal(size=(n, 3))
+
+
+def test_work_for_pairs_is_told_from_work_for_single_neighbours():
+    single = [
+        lambda x: x.sum(axis=0),
+        lambda x: sum(so3.spherical_harmonics(2, one) for one in x[:2000]),
+        lambda x: x.T @ x,
+        lambda x: np.sort(x[:, 0]),
+        lambda x: [float(a) for one in x for a in one],
+    ]
+    pairs = [
+        lambda x: (x @ x.T).sum(),
+        lambda x: [one @ x.T for one in x],
+        lambda x: sum(a * b for a in x[:, 0].tolist() for b in x[:, 1].tolist()),
+        lambda x: np.subtract.outer(x[:, 0], x[:, 0]),
+        lambda x: x[np.triu_indices(len(x), 1)[0]],
+    ]
+    for f in single:
+        assert beyond_single(lambda n: f(positions(n))) is None  # noqa: B023
+    for f in pairs:
+        assert beyond_single(lambda n: f(positions(n)))  # noqa: B023
+
+
+# --- lists as readers write them
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["BDF", "B, D, F", "b d f", "B and D and F", "B/D/F", "(B, D, F)", "B; D; F.", ["F", "D", "b"], {"B", "D", "F"}]
+    + [("B", " d", "F"), np.array(["B", "D", "F"]), "BBDFF", iter("BDF"), "['B', 'D', 'F']", ["B, D", "F"]],
+    ids=repr,
+)
+def test_letters_are_read_however_they_are_written(answer):
+    assert letters(answer, "ABCDEF") == {"B", "D", "F"}
+
+
+@pytest.mark.parametrize("answer", ["BDG", "none of these", 3, 2.5, None, {"B": 1}, ["B", 4], "B-D", len], ids=repr)
+def test_what_is_no_list_of_letters_is_told(answer):
+    with pytest.raises(Wrong, match="type") as told:
+        letters(answer, "ABCDEF")
+    assert "letters from A to F" in told.value.because
+
+
+def test_no_letter_is_an_answer_too():
+    assert letters("", "ABC") == letters([], "ABC") == set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["1o 2e 2e", "1o+2e+2e", "1o + 2x2e", "1x1o + 2x2e", "1o, 2e, 2e", "1O 2E 2E", ["1o", "2e", "2e"], "1o\n2e\n2e"]
+    + [(Irrep(1, -1), "2e", Irrep(2, 1)), np.array(["1o", "2e", "2e"]), '"1o", "2e", "2e"'],
+    ids=repr,
+)
+def test_irreps_are_read_however_they_are_written(answer):
+    assert irreps(answer) == ["1o", "2e", "2e"]
+
+
+@pytest.mark.parametrize(
+    "answer", ["1", "o1", "1a", 1, "vector", ["1o", 2], {"1o": 2}, "ax1o", "-1o", "1.5o"], ids=repr
+)
+def test_what_is_no_irrep_is_told(answer):
+    with pytest.raises(Wrong, match="type") as told:
+        irreps(answer)
+    assert "irreps, such as" in told.value.because
