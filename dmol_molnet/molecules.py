@@ -283,7 +283,8 @@ class Molecule:
         together, or each alone where they would fly apart.  Neither force field knows unpaired electrons: radicals get
         the lengths of closed shells.  Ten heavy atoms take hundredths of a second, two hundred half a minute.
 
-        Sources: Riniker and Landrum (2015), `riniker2015better`; Halgren (1996), `halgren1996merck`.
+        Sources: Riniker and Landrum (2015), `riniker2015better`, and for this version Wang et al. (2020),
+        `wang2020improving`; Halgren (1996), `halgren1996merck`.
 
         A labelled energy, forces or cell belonged to other positions and do not stay.
 

@@ -5,7 +5,8 @@ A node's next colour is its colour together with the multiset of its neighbours'
     c_v  <-  (c_v, {{ (label of v-u, c_u) : u in N(v) }}),
 
 until no class of equally coloured nodes splits any more.  `refine_plain` says just that, and is what the tests hold the
-rest against.  Source: Weisfeiler and Leman (1968), `weisfeiler1968reduction`.
+rest against.  It is named after Weisfeiler and Leman (1968), `weisfeiler1968reduction`, who refined colours of pairs of
+nodes, as 2-WL does; on nodes it is older and nobody's.
 """
 
 from __future__ import annotations
