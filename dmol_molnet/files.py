@@ -16,9 +16,7 @@ energies are in kcal/mol and forces in eV/Å.
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dmol_molnet.molecules import InputError, Molecule, quoted, read_frames
+from dmol_molnet import formats
+from dmol_molnet.molecules import InputError, Molecule, quoted
 
 if TYPE_CHECKING:
     import ase
@@ -91,7 +90,7 @@ def read_molecules(
     """The molecules of a file with their labels, converted to eV, Å and eV/Å.
 
     Args:
-        path: an (extended) XYZ file, which may be compressed by gzip, bzip2 or xz; or a database of ASE, .db or .json.
+        path: a file of any kind in `dmol_molnet.formats.FORMATS`.
         energy_key, forces_key: the names of the labels; None looks for the usual ones.
         energy_unit: eV, meV, Hartree, Rydberg, kcal/mol or kJ/mol; None takes what the file says of itself, else eV.
         length_unit: of positions: Å, Bohr or nm; None as before, else Å.
@@ -103,14 +102,8 @@ def read_molecules(
         InputError: the file cannot be read; a label is no finite number; more than one kind of label has a usual name;
             a unit is unknown, or certainly wrong.
     """
-    name = quoted(str(path))
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"there is no file {name}")
-    stated: dict[str, str] = {}
-    frames = list(
-        _database(path, stated) if path.suffix.lower() in (".db", ".json") else map(_Frame.of, read_frames(path))
-    )
+    name, stated = quoted(str(path)), {}
+    frames = [_Frame.of(*frame) for frame in formats.read(path, stated)]
     energy_key = _choose(name, "energy", energy_key, frames)
     forces_key = _choose(name, "forces", forces_key, frames)
     units = _units(name, energy_unit, length_unit, force_unit, stated, energy_key, forces_key)
@@ -131,20 +124,35 @@ def read_molecules(
     return Labelled(molecules, energy_key, forces_key, units, tuple(suspicions))
 
 
+def read_xyz(path: str | Path) -> Iterator[Molecule]:
+    """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
+
+    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see `read_molecules`.
+
+    Raises:
+        InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
+    """
+    for k, (atoms, _) in enumerate(formats.read(path, {}, "xyz"), 1):
+        try:
+            molecule = Molecule.from_ase(atoms)
+        except InputError as error:
+            raise InputError(f"{quoted(str(path))}, molecule {k}: {error}") from None
+        yield molecule
+
+
 def read_geometry(text: str) -> Molecule:
     """One molecule with positions: of a SMILES, embedded; or the last one of a file, without labels.
 
+    A .mol or .sdf file keeps its geometry and the order of its atoms; one that is only drawn is embedded.
+
     Raises:
-        InputError: as `read_molecules` and `Molecule.from_smiles`.
+        InputError: as `read_molecules` and `Molecule.from_smiles`; an .sdf file with several molecules.
     """
     path = Path(text)
-    kinds = {suffix.lower() for suffix in path.suffixes}
-    if kinds & {".xyz", ".extxyz", ".db", ".json"} and (path.is_file() or not kinds & {".smi", ".mol", ".sdf"}):
-        if not path.is_file():
-            raise InputError(f"there is no file {quoted(text)}")
-        database = path.suffix.lower() in (".db", ".json")
-        frames = list(_database(path, {}) if database else map(_Frame.of, read_frames(path)))
-        return frames[-1].molecule(None, None, 1.0, 1.0, 1.0)
+    kind = formats.kind_of(path)
+    if kind not in (None, "sdf") and path.suffix.lower() != ".smi":
+        *_, frame = formats.read(path, {})
+        return _Frame.of(*frame).molecule(None, None, 1.0, 1.0, 1.0)
     molecule = read_molecule(text, hydrogens=True)
     return molecule if molecule.positions is not None else molecule.embed(0)
 
@@ -153,27 +161,28 @@ def read_molecule(text: str, hydrogens: bool) -> Molecule:
     """A molecule from a SMILES, or from a file that holds one: .smi, .mol or .sdf.
 
     Raises:
-        InputError: there is no such file, or it holds no molecule; as `Molecule.from_smiles`.
+        InputError: there is no such file, or it holds no molecule or several; as `Molecule.from_smiles`.
     """
-    from rdkit import Chem, rdBase
+    from rdkit import Chem
 
     path = Path(text)
     kind = path.suffix.lower()
     if kind not in (".smi", ".mol", ".sdf"):
         return Molecule.from_smiles(text, hydrogens)
-    if not path.is_file():
-        raise InputError(f"there is no file {quoted(text)}")
     if kind == ".smi":
+        if not path.is_file():
+            raise InputError(f"there is no file {quoted(text)}")
         words = path.read_text(encoding="utf-8-sig", errors="replace").split()
         if not words:
             raise InputError(f"{quoted(text)} is empty; a .smi file starts with a SMILES")
         return Molecule.from_smiles(words[0], hydrogens)
-    with rdBase.BlockLogs():
-        block = path.read_text(encoding="utf-8", errors="replace").partition("$$$$")[0]
-        mol = Chem.MolFromMolBlock(block)  # the first molecule of an .sdf is a .mol
-    if mol is None:
-        raise InputError(f"{quoted(text)} holds no molecule that RDKit can read")
-    return Molecule.from_smiles(Chem.MolToSmiles(mol), hydrogens)
+    mols = formats.read_mols(path)
+    if len(mols) > 1:
+        raise InputError(f"{quoted(text)} holds {len(mols)} molecules; give a file with the one that is meant")
+    in_space = mols[0].GetNumConformers() and mols[0].GetConformer().Is3D()
+    if not hydrogens or not in_space:
+        return Molecule.from_smiles(Chem.MolToSmiles(mols[0]), hydrogens)
+    return Molecule.from_rdkit(Chem.AddHs(mols[0], addCoords=True))
 
 
 # ------------------------------------------------------------------------------------------------ checks
@@ -472,35 +481,6 @@ class _Frame:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, int | float | str | np.generic)
-
-
-def _database(path: Path, stated: dict[str, str]) -> Iterator[_Frame]:
-    """The rows of a database of ASE; what SchNetPack writes of units goes into `stated`."""
-    import ase.db
-
-    name, n = quoted(str(path)), 0
-    try:
-        if path.suffix.lower() == ".db":
-            # Looked at first: ASE would make a database of itself out of any other, and of an empty file.
-            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-                if not file.execute("select count(*) from sqlite_master where name = 'systems'").fetchone()[0]:
-                    raise ValueError("it has no table of systems")
-        with ase.db.connect(str(path), type=path.suffix.lower()[1:], use_lock_file=False) as database:
-            metadata = database.metadata or {}
-            if "_distance_unit" in metadata:
-                stated["length"] = str(metadata["_distance_unit"])
-            stated |= {str(key): str(unit) for key, unit in (metadata.get("_property_unit_dict") or {}).items()}
-            for row in database.select():
-                n += 1
-                data = {
-                    key: np.asarray(value) for key, value in row.data.items() if isinstance(value, np.ndarray | float)
-                }
-                yield _Frame.of(row.toatoms(), {**row.key_value_pairs, **data})
-    except Exception as error:  # a file from anywhere may be broken in any way
-        reason = " ".join(str(error).split())
-        raise InputError(f"{name} is no database of ASE that can be read: {reason[:160]}") from None
-    if not n:
-        raise InputError(f"{name} holds no molecule")
 
 
 def free_atoms(molecules: Sequence[Molecule], cutoff: float) -> tuple[dict[str, float], list[Molecule]]:

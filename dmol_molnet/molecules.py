@@ -6,15 +6,9 @@ RDKit and ASE are imported only by the methods that need them.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import itertools
-import lzma
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -412,73 +406,6 @@ class Molecule:
         known += [f"charge {self.charge:+d}"] if self.charge else []
         known += ["positions"] if self.positions is not None else []
         return f"Molecule({', '.join(known)})"
-
-
-def read_xyz(path: str | Path) -> Iterator[Molecule]:
-    """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
-
-    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see
-    `dmol_molnet.files.read_molecules`.
-
-    Raises:
-        InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
-    """
-    for k, atoms in enumerate(read_frames(path), 1):
-        try:
-            molecule = Molecule.from_ase(atoms)
-        except InputError as error:
-            raise InputError(f"{quoted(str(path))}, molecule {k}: {error}") from None
-        yield molecule
-
-
-def read_frames(path: str | Path) -> Iterator[ase.Atoms]:
-    """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
-
-    Raises:
-        InputError: as `read_xyz`.
-    """
-    import ase.io.extxyz
-
-    name = quoted(str(path))
-    if not Path(path).is_file():
-        raise InputError(f"there is no file {name}")
-    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
-    k = 1
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            # One by one: in a whole file, ASE stops at the first empty line without a word.
-            for text in _split_frames(file):
-                yield next(ase.io.extxyz.read_xyz(io.StringIO(text), 0))
-                k += 1
-    except Exception as error:  # a file from anywhere may be broken in any way
-        reason = " ".join(str(error).split())
-        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:160]}") from None
-    if k == 1:
-        raise InputError(f"{name} holds no molecule")
-
-
-def _split_frames(file: Iterator[str]) -> Iterator[str]:
-    """The text of each frame; a ValueError if a frame is cut off or something stands between frames."""
-    line, at = next(file, ""), 1
-    while line.strip():
-        try:
-            n = int(line)
-        except ValueError:
-            raise ValueError(f"line {at} should be a number of atoms") from None
-        if n < 1:
-            raise ValueError(f"line {at} says that there are {n} atoms")
-        frame = [line, *itertools.islice(file, n + 1)]
-        if len(frame) < n + 2 or not frame[-1].strip():
-            raise ValueError(f"the file ends before the last of the {n} atoms that line {at} promises")
-        at += len(frame)
-        line = next(file, "")
-        while line.lstrip().startswith("VEC"):  # as ADF writes cells
-            frame.append(line)
-            at, line = at + 1, next(file, "")
-        yield "".join(frame)
-    for extra, text in enumerate(itertools.chain([line], file)):
-        if text.strip():
-            raise ValueError(f"line {at} is empty, and yet there is more in line {at + extra}")
 
 
 STRETCHED = 0.15

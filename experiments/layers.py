@@ -36,7 +36,7 @@ DATA = ROOT / "dmol_molnet" / "data" / "layers.json"
 TABLE = Path(__file__).with_suffix(".md")
 
 NETWORK = {"channels": 16, "layers": 3, "l_max": 2, "hidden_l_max": 1, "cutoff": 5.0, "elements": ["H", "C", "O"]}
-TRAINING = {"epochs": 30, "batch_size": 4, "learning_rate": 5e-3}
+TRAINING = {"epochs": 30, "batch_size": 4, "learning_rate": 0.02}
 SEEDS = 3  # of the first weights and of the order of the frames
 
 

@@ -72,7 +72,7 @@ RUNS = [
 def frames(name: str, folder: Path) -> tuple[list, list]:
     """The frames to train on and those to test on."""
     from dmol_molnet import datasets
-    from dmol_molnet.molecules import read_xyz
+    from dmol_molnet.files import read_xyz
 
     def one(part):
         key = f"{name}_{part}"

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
 ORDER = [
     "molecules",
+    "formats",
     "files",
     "wl",
     "geometric_wl",
