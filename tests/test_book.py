@@ -171,6 +171,12 @@ def test_no_two_pages_describe_themselves_alike(site):
 
 
 @each_page
+def test_the_index_of_all_words_does_not_hold_the_page_up(site, page):
+    (index,) = (tag for tag in built(f"{page}.html").find_all("script", src=True) if "searchindex" in tag["src"])
+    assert index.has_attr("defer")
+
+
+@each_page
 def test_code_that_only_draws_is_folded_without_any_script(site, page):
     folded = len(re.findall(r"hide-input", TEXTS[page]))
     folds = built(f"{page}.html").select("div.cell.tag_hide-input > details.above-input")
