@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
@@ -9,10 +10,17 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from conftest import PAGES, ROOT, SITE
+from docutils import nodes
+from PIL import Image
 from pybtex.database import parse_file
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+from molnet_pages import drop_logs_of_tensorflow, shortened
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 TEXTS = {page: (ROOT / f"{page}.md").read_text() for page in PAGES}
+CHAPTERS = [page for page in PAGES if "{code-cell}" in TEXTS[page]]
 CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
 each_page = pytest.mark.parametrize("page", PAGES)
 
@@ -135,3 +143,79 @@ def test_the_footer_tells_licences_version_and_independence(site, page):
     footer = built(f"{page}.html").select_one(".bd-footer-content").text
     for words in ("CC BY 4.0", "MIT", f"dmol_molnet {__version__}", "dmol.pub", "independent"):
         assert words in footer
+
+
+@each_page
+def test_a_link_to_the_page_shows_a_title_its_first_words_and_a_picture(site, page):
+    head = built(f"{page}.html").head
+    told = {tag["property"]: tag["content"] for tag in head.find_all("meta", property=True)}
+    base = CONFIG["html"]["baseurl"]
+    heading = built(f"{page}.html").h1
+    assert told["og:title"] in heading.text
+    assert told["og:url"] == f"{base}{page}.html"
+    first = head.find("meta", attrs={"name": "description"})
+    if first is not None:
+        assert 20 <= len(first["content"]) <= 200
+        assert first["content"] == told["og:description"]
+    assert first is not None or page not in CHAPTERS
+    picture = site / told["og:image"].removeprefix(base)
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+        assert image.size == (1200, 630)
+    assert len(told["og:image:alt"]) > 20
+
+
+def test_no_two_pages_describe_themselves_alike(site):
+    texts = [built(f"{page}.html").head.find("meta", attrs={"name": "description"}) for page in CHAPTERS]
+    assert len({tag["content"] for tag in texts}) == len(CHAPTERS)
+
+
+@each_page
+def test_the_index_of_all_words_does_not_hold_the_page_up(site, page):
+    (index,) = (tag for tag in built(f"{page}.html").find_all("script", src=True) if "searchindex" in tag["src"])
+    assert index.has_attr("defer")
+
+
+@each_page
+def test_code_that_only_draws_is_folded_without_any_script(site, page):
+    folded = len(re.findall(r"hide-input", TEXTS[page]))
+    folds = built(f"{page}.html").select("div.cell.tag_hide-input > details.above-input")
+    assert len(folds) == folded
+    for fold in folds:
+        assert not fold.has_attr("open")
+        shown = fold.summary.select(".collapsed")
+        assert [tag.text for tag in shown] == ["Show the code"]
+        assert not fold.summary.has_attr("aria-label")
+        assert fold.select_one(".cell_input pre").text.strip()
+
+
+def test_only_the_logs_of_tensorflow_are_dropped():
+    log = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    log += "I0000 00:00:1795813211.074302   26682 port.cc:153] oneDNN custom operations are on.\n"
+    page = nodes.section()
+    for text, classes in ((log, ["stderr"]), (f"{log}UserWarning: look\n", ["stderr"]), (log, ["stdout"])):
+        page += nodes.literal_block(text, text, classes=["output", *classes])
+    drop_logs_of_tensorflow(None, page)
+    assert [block.astext() for block in page] == ["UserWarning: look", log]
+
+
+@each_page
+def test_no_page_shows_what_tensorflow_finds_in_the_machine(site, page):
+    assert "InitializeLog" not in built(f"{page}.html").text
+
+
+def test_a_description_ends_with_a_sentence_where_one_fits():
+    assert shortened("One. Two and more. " + "x" * 300) == "One. Two and more."
+    assert shortened("word " * 100).endswith("word…")
+    assert len(shortened("word " * 100)) <= 200
+    assert shortened("What? Yes.") == "What? Yes."
+
+
+def test_what_stands_in_the_citation_file_is_true():
+    import dmol_molnet
+
+    about = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert about["version"] == dmol_molnet.__version__
+    assert about["repository-code"] == CONFIG["repository"]["url"]
+    assert CONFIG["title"].lower() in about["title"].lower()
+    assert set(about["license"]) == {"MIT", "CC-BY-4.0"}

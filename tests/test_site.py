@@ -20,11 +20,13 @@ from conftest import PAGES, ROOT, stop
 from playwright.sync_api import sync_playwright
 
 VISITED = [*PAGES, "search", "genindex"]
+FOLDED = [page for page in PAGES if "hide-input" in (ROOT / f"{page}.md").read_text()]
 CHAPTERS = [page for page in PAGES if "code-cell" in (ROOT / f"{page}.md").read_text()]
 MODES = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+    "dark phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True},
 }
 each_page = pytest.mark.parametrize("page", VISITED)
 each_chapter = pytest.mark.parametrize("page", CHAPTERS)
@@ -88,7 +90,8 @@ def open_page(browser, address):
         note("console", lambda it: it.type == "error" and f"console: {it.text}")
         note("pageerror", lambda it: f"error: {it}")
         tab.goto(f"{base}/{page}")
-        tab.wait_for_function("() => window.MathJax?.startup?.promise.then(() => true) ?? true")
+        if options.get("java_script_enabled", True):
+            tab.wait_for_function("() => window.MathJax?.startup?.promise.then(() => true) ?? true")
         return tab
 
     return open_page
@@ -106,12 +109,12 @@ def visit(open_page):
         if (page, mode) not in visits:
             tab = open_page(f"{page}.html", mode)
             seen = SimpleNamespace(faults=tab.faults)
-            tab.screenshot(path=pictures / f"{page.split('/')[-1]}-{mode}.png", full_page=True)
+            tab.screenshot(path=pictures / f"{page.split('/')[-1]}-{mode.replace(' ', '-')}.png", full_page=True)
             seen.__dict__.update(tab.evaluate(f"{MEASURE}.measure()"))
             tab.evaluate(AXE_SCRIPT)
             seen.axe = tab.evaluate(AXE)["violations"]
             seen.overflow = {tab.viewport_size["width"]: tab.evaluate(f"{MEASURE}.overflow()")}
-            if mode == "phone":
+            if MODES[mode]["viewport"]["width"] == 390:
                 tab.set_viewport_size({"width": 320, "height": 640})
                 seen.overflow[320] = tab.evaluate(f"{MEASURE}.overflow()")
             visits[page, mode] = seen
@@ -236,6 +239,87 @@ def test_wide_boxes_on_a_phone_scroll_by_keyboard(open_page):
                 box.focus()
                 tab.keyboard.press("ArrowRight")
                 tab.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+
+
+@pytest.mark.parametrize(("mode", "beside"), [("light", True), ("phone", False)])
+def test_panels_of_a_row_stand_beside_each_other_or_on_a_phone_one_under_the_other(open_page, mode, beside):
+    tab = open_page(f"{PAGES[0]}.html", mode)
+    boxes = [panel.bounding_box() for panel in tab.locator(".molnet-welcome .molnet-row > div").all()]
+    assert len(boxes) == 2
+    one, two = boxes
+    if beside:
+        assert one["x"] + one["width"] <= two["x"] + 1
+        assert abs(one["y"] - two["y"]) < 1
+    else:
+        assert one["y"] + one["height"] <= two["y"] + 1
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= tab.viewport_size["width"] for box in boxes)
+
+
+@each_chapter
+def test_formulas_on_a_phone_stay_on_their_line_and_end_with_their_last_sign(open_page, page):
+    tab = open_page(f"{page}.html", "phone")
+    tab.wait_for_timeout(200)  # scroll-areas.js measures after MathJax
+    boxed, cut = tab.evaluate("""() => {
+        const every = (selector) => [...document.querySelectorAll(`article ${selector} mjx-container`)];
+        const visible = (box) => box.checkVisibility();
+        const boxed = every("span.math").filter(visible)
+            .filter((box) => !box.hasAttribute("data-scrolls") && getComputedStyle(box).overflowX !== "visible");
+        const cut = every("div.math").filter(visible)
+            .filter((box) => box.scrollWidth > box.clientWidth + 1 && !box.hasAttribute("data-scrolls"));
+        return [boxed.length, cut.length];
+    }""")
+    assert boxed == 0, "a box within the line has bars and tears it"
+    assert cut == 0, "a formula is cut, and nothing says so"
+
+
+def test_a_long_table_is_sorted_by_keyboard_and_a_plain_one_without_script(open_page):
+    tab = open_page("book/map.html")
+    head = tab.locator("article thead th").nth(1)
+    column = "rows => rows.map(row => row.cells[1].innerText.trim())"
+    for key, way in (("Enter", "ascending"), ("Space", "descending")):
+        head.locator("button").focus()
+        tab.keyboard.press(key)
+        assert head.get_attribute("aria-sort") == way
+        names = tab.locator("article tbody tr").evaluate_all(column)
+        plain = [re.sub(r"\W", "", name).lower() for name in names]
+        ends = plain[0], plain[-1]
+        assert ends == ((min(plain), max(plain)) if way == "ascending" else (max(plain), min(plain)))
+    assert tab.locator("article th[aria-sort]").count() == 1
+    tab = open_page("book/map.html", java_script_enabled=False)
+    assert tab.locator("article thead th button").count() == 0
+    assert tab.locator("article tbody tr").count() == len(names)
+
+
+def test_a_table_of_words_becomes_cards_on_a_phone_and_stays_a_table(open_page):
+    tab = open_page("book/map.html", "phone")
+    row = tab.locator("article tbody tr").first
+    assert row.evaluate("row => getComputedStyle(row).display") == "block"
+    assert row.get_attribute("role") == "row"
+    box = row.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize("page", FOLDED)
+def test_folded_code_opens_by_keyboard_without_script(open_page, page):
+    tab = open_page(f"{page}.html", java_script_enabled=False)
+    fold = tab.locator("details.above-input").first
+    code = fold.locator("pre").first
+    assert not code.is_visible()
+    fold.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    code.wait_for(state="visible")
+
+
+@each_chapter
+def test_the_bar_of_a_film_lies_under_its_picture(open_page, page):
+    tab = open_page(f"{page}.html", "phone")
+    for film in tab.locator(".molnet-film video").all():
+        box = film.bounding_box()
+        height = box["width"] * int(film.get_attribute("height")) / int(film.get_attribute("width"))
+        assert box["height"] - height > 60
+        assert film.evaluate("film => getComputedStyle(film).objectPosition").endswith("0%")
+    assert tab.locator("article video").count() == tab.locator(".molnet-film video").count()
 
 
 def test_the_search_finds_a_word(open_page):

@@ -4,14 +4,18 @@ Each function below mends one thing; `setup` says when it runs.
 """
 
 import hashlib
+import html
 import os
 import re
 import shutil
 from pathlib import Path
 
 from docutils import nodes
+from door_pictures import preview
 
 import dmol_molnet
+
+PREVIEW = "preview.png"
 
 INDEX = """<!DOCTYPE html>
 <html lang="{language}">
@@ -63,6 +67,22 @@ def free_theorems_of_shared_ids(app, doctree):
         proof["ids"] = []
 
 
+LOG = re.compile(r"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ \w+\.cc:\d+\])")
+
+
+def drop_logs_of_tensorflow(app, doctree):
+    """What TensorFlow writes about the machine when it is first imported; everything else on standard error stays."""
+    for block in list(doctree.findall(nodes.literal_block)):
+        if "stderr" in block["classes"]:
+            lines = [line for line in block.astext().splitlines() if not LOG.match(line)]
+            if not any(line.strip() for line in lines):
+                block.parent.remove(block)
+            elif lines != block.astext().splitlines():
+                text = "\n".join(lines)
+                block.children = [nodes.Text(text)]
+                block.rawsource = text
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack."""
     if "body" in context:
@@ -74,7 +94,50 @@ def mend_page(app, pagename, templatename, context, doctree):
         return "thebe" in f"{getattr(script, 'filename', script)} {body}".lower()
 
     context["script_files"] = [script for script in context.get("script_files", []) if not is_thebe(script)]
+    # The index of all words is as large as a chapter: it need not come before the page is drawn.
+    context["deferred"] = lambda html: re.sub(
+        r'<script src="([^"]*(?:search|language_)[^"]*)"', r'<script defer src="\1"', str(html)
+    )
     context["without_icon_script"] = lambda html: re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", str(html))
+
+
+def describe_page(app, pagename, templatename, context, doctree):
+    """What a link to the page shows elsewhere: title, first sentences, picture. Search engines read the same."""
+    if doctree is None:
+        return
+    first = next((p for p in doctree.findall(nodes.paragraph) if isinstance(p.parent, nodes.section)), None)
+    title, text = context["title"], shortened(" ".join(first.astext().split()) if first else "")
+    base = app.config.html_baseurl
+    properties = {
+        "og:type": "website" if pagename == app.config.root_doc else "article",
+        "og:site_name": app.config.html_title,
+        "og:title": html.unescape(re.sub(r"<[^>]+>", "", title)),
+        "og:description": text,
+        "og:url": f"{base}{app.builder.get_target_uri(pagename)}",
+        "og:image": f"{base}_static/{PREVIEW}",
+        "og:image:alt": "Two molecules, plainly different, whose atoms sorted by colour make two equal heaps",
+    }
+    lines = [f'<meta property="{key}" content="{html.escape(value)}" />' for key, value in properties.items() if value]
+    lines.append('<meta name="twitter:card" content="summary_large_image" />')
+    if text:
+        lines.append(f'<meta name="description" content="{html.escape(text)}" />')
+    context["metatags"] = "\n".join([context.get("metatags", ""), *lines])
+
+
+def shortened(text, most=200):
+    """The first sentences that fit, or else the first words."""
+    kept = ""
+    for sentence in re.findall(r".+?[.?!](?=\s|$)\s*", text):
+        if len(kept + sentence.rstrip()) > most:
+            break
+        kept += sentence
+    return kept.strip() or (text if len(text) <= most else f"{text[: most - 1].rpartition(' ')[0]}…")
+
+
+def draw_preview(app, exception):
+    """The picture that goes with a link."""
+    if not exception:
+        preview(Path(app.outdir) / "_static" / PREVIEW, app.config.html_title)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):
@@ -132,9 +195,12 @@ def setup(app):
     app.connect("config-inited", complete_config)
     app.connect("config-inited", key_cache_to_package)
     app.connect("autodoc-process-docstring", keep_equations)
+    app.connect("doctree-read", drop_logs_of_tensorflow, priority=100)
     app.connect("doctree-read", free_theorems_of_shared_ids, priority=100)
     app.connect("html-page-context", mend_page, priority=900)
+    app.connect("html-page-context", describe_page, priority=900)
     app.connect("html-page-context", offer_notebook, priority=900)
+    app.connect("build-finished", draw_preview, priority=900)
     app.connect("build-finished", drop_unused_mathjax, priority=900)
     app.connect("build-finished", write_index, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -312,7 +312,7 @@ class ModuleMap(FromBook):
         rows = ["| idea | module | chapters | tests |", "| --- | --- | --- | --- |"]
         for name, path in modules().items():
             where = ", ".join(f"{{doc}}`{it.number} </{it.docname}>`" for it, names in used.items() if name in names)
-            held = ", ".join(f"[`{it.name}`]({url}/tests/{it.name})" for it in tests_of(name, tests))
+            held = ", ".join(f"[{it.stem[5:]}]({url}/tests/{it.name})" for it in tests_of(name, tests))
             file = path.relative_to(path.parents[name.count(".") + (path.stem == "__init__") + 1]).as_posix()
             rows.append(f"| {idea(path).replace('|', '&#124;')} | [`{name}`]({url}/{file}) | {where} | {held} |")
         return self.parsed("\n".join(rows))

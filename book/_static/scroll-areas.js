@@ -13,7 +13,8 @@
 
   const fit = () => {
     for (const box of document.querySelectorAll("article div.math mjx-container")) {
-      box.style.fontSize = "";
+      box.dataset.size ??= box.style.fontSize; // MathJax's own, by which its letters are as large as the text's
+      box.style.fontSize = box.dataset.size;
       const formula = box.querySelector("mjx-math");
       if (!formula || !box.clientWidth || box.scrollWidth <= box.clientWidth + 1) continue;
       const before = parseFloat(getComputedStyle(box).fontSize);

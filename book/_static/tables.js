@@ -48,6 +48,7 @@
         const named = cell.tagName === "TH" ? (row.parentElement === table.tHead ? "columnheader" : "rowheader") : "cell";
         cell.setAttribute("role", named);
         if (row.parentElement !== table.tHead && k > 0) cell.dataset.label = heads[k] ?? "";
+        cell.classList.toggle("molnet-empty", !cell.textContent.trim());
       });
     }
   };

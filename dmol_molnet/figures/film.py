@@ -23,7 +23,7 @@ from dmol_molnet.molecules import InputError, quoted
 
 COLORS_OF_GIF = 64
 
-CONTROLS = 54
+CONTROLS = 72
 """Pixels under a film for the browser's bar of controls, which would cover the picture."""
 
 # The video is higher than its picture by the strip of the bar, and the picture stands at its top. Chromium's bar is a
