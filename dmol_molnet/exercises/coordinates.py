@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from functools import cache
+from itertools import combinations, product
 
 import numpy as np
 
 from dmol_molnet.counterexamples import congruent, cumulenes, pair, relation
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.molecules import Molecule, quoted
 from dmol_molnet.symmetry import random_reflection, random_rotation
@@ -77,7 +78,7 @@ def own_counterexample(answer: object) -> None:
         if (_distances(x) + 9 * np.eye(6)).min() < 1e-3:
             raise Wrong("same place", f"Look at {name}.")
         clouds.append(Molecule([6] * 6, x))
-    tolerance = 1e-4
+    tolerance = 1e-4  # as the task says
     found = relation(*clouds, tolerance=tolerance)
     if found != "different":
         raise Wrong(found)
@@ -97,18 +98,25 @@ def own_counterexample(answer: object) -> None:
 
 def which_need_mirrors(answer: object) -> None:
     """The letters of the quantities that differ between mirror images."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set("ABCDEF"):
-        raise mistyped("a collection of the letters A to F", answer)
+    found = letters(answer, "ABCDEF")
     for letter in "ABCDEF":
         if (letter in found) != (letter in "BDF"):
             raise Wrong(letter if letter in found else f"not {letter}")
 
 
 # ------------------------------------------------------------------------------------------------ three at once
+
+
+def _third_difference(f) -> float:
+    """What moving three neighbours at once does beyond moving them in pairs, over the size of f: 0 for a sum over pairs."""
+    rng = np.random.default_rng(3)
+    before, after = rng.normal(size=(2, 5, 3))
+    values = []
+    for moved in product((0, 1), repeat=3):
+        r = before.copy()
+        r[:3] = np.where(np.array(moved)[:, None], after[:3], before[:3])
+        values.append((-1) ** sum(moved) * f(r))
+    return abs(sum(values)) / max(np.abs(values).max(), 1e-12)
 
 
 def three_at_once(answer: object) -> None:
@@ -131,6 +139,11 @@ def three_at_once(answer: object) -> None:
     ):
         if not same(of(other), value):
             raise Wrong(name, f"For five neighbours it went from {value:.4g} to {of(other):.4g}.")
+    if (third := _third_difference(of)) > 1e-5:
+        raise Wrong(
+            "no sum over pairs",
+            f"Three neighbours moved together change it otherwise than their pairs do, by {third:.1%}.",
+        )
     two, three = ([of(m.positions[1:]) for m in (p.a, p.b)] for p in (pair("2-body"), pair("3-body")))
     if not same(*three):
         raise Wrong("more than two", f"It gives {three[0]:.4g} and {three[1]:.4g}.")
@@ -161,6 +174,12 @@ def turn_it_over(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ cumulenes
 
 
+@cache
+def _round_for_a_cumulene(n: int) -> int | None:
+    p = cumulenes(n)
+    return gwl(p.a, p.b, p.edges).round
+
+
 def rounds_for_a_cumulene(answer: object) -> None:
     """The round in which GWL tells the two forms apart, for 2 to 9 carbons."""
     sizes = range(2, 10)
@@ -168,7 +187,7 @@ def rounds_for_a_cumulene(answer: object) -> None:
     for n in sizes:
         value = ask(answer, n, none=True)
         found.append(None if value is None else number(value, "a function that returns a number of rounds, or None"))
-    right = [gwl(p.a, p.b, p.edges).round for p in map(cumulenes, sizes)]
+    right = [_round_for_a_cumulene(n) for n in sizes]
     if found == right:
         return
     even = [(n, value) for n, value in zip(sizes, found, strict=True) if n % 2 == 0]

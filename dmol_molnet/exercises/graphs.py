@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import string
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import networkx as nx
 import numpy as np
 
 from dmol_molnet import wl
-from dmol_molnet.exercises.engine import Wrong, ask, mistyped, number
+from dmol_molnet.exercises.engine import NotUnderstood, Wrong, ask, mistyped, number
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 # ------------------------------------------------------------------------------------------------ refine by hand
@@ -91,7 +92,7 @@ def _surroundings(item: object) -> tuple[str, Counter]:
         smiles, v = item
         molecule = Molecule.from_smiles(smiles, hydrogens=False)
     except InputError as error:
-        raise Wrong("no molecule", because=f"{error}.") from None
+        raise NotUnderstood("no molecule", because=f"{error}.") from None
     except (TypeError, ValueError):
         raise mistyped('a SMILES and the number of an atom, such as `("CO", 0)`', item) from None
     if isinstance(v, bool) or not isinstance(v, int | np.integer) or not 0 <= v < len(molecule):
@@ -171,11 +172,20 @@ def safe_name(answer: object) -> None:
 
     if not same(("a", ["b", "c"]), ("a", ["c", "b"])):
         raise Wrong("order")
+    one, two = ("-".join("xy") for _ in range(2))  # equal texts, but two objects
+    if name(one, [one, "b"]) != name(one, [two, "b"]) or name(one, ["b"]) != name(two, ["b"]):
+        raise Wrong("not the same twice")
+    long = "".join(np.random.default_rng(0).choice([*string.ascii_letters], 2000))
+    if len(name(long, [long[::-1]])) < 400:  # letters of 21 bits would have to hold 23,000 bits
+        raise Wrong("a digest")
     probes = [
         ("own label", ("a", ["b"]), ("c", ["b"])),
         ("own among the others", ("a", ["b"]), ("b", ["a"])),
         ("a set", ("a", ["b"]), ("a", ["b", "b"])),
         ("no neighbours", ("a", []), ("a", [""])),
+        ("letters alike", ("a", ["b"]), ("a", ["B"])),
+        ("letters alike", ("a", ["b"]), ("a", ["b "])),
+        ("letters alike", ("1", ["1"]), ("1", ["01"])),
         ("run together", ("1", ["1"]), ("11", [])),
         ("run together", ("1", ["11", "1"]), ("11", ["1", "1"])),
         ("run together", ("1", ["2", "3"]), ("1", ["23"])),
@@ -185,19 +195,42 @@ def safe_name(answer: object) -> None:
     for reason, one, two in probes:
         if same(one, two):
             raise Wrong(reason, f"It gives the same for {pair(one, two)}.")
-    for mark in [*string.punctuation, *string.whitespace, "->", ", ", "::", "0", "1", "12"]:
+    found = _marks(name)
+    for mark in [*found, *string.punctuation, *string.whitespace, "\0", "->", ", ", "::", "0", "1", "12"]:
         for inner in (f"b{mark}c", f"b'{mark}'c", f'b"{mark}"c', f"b', {mark}'c"):
-            one, two = ("a", [inner]), ("a", [inner[: inner.index(mark)], inner[inner.index(mark) + len(mark) :]])
-            if same(one, two):
-                raise Wrong("a separator", f"It gives the same for {pair(one, two)}.")
-    seen = {}
-    letters = ["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"]
-    for own in letters:
-        for n in range(4):
-            for near in itertools.combinations_with_replacement(letters, n):
-                other = seen.setdefault(name(own, list(near)), (own, list(near)))
-                if other != (own, list(near)):
-                    raise Wrong("a separator", f"It gives the same for {pair(other, (own, list(near)))}.")
+            parts = [inner[: inner.index(mark)], inner[inner.index(mark) + len(mark) :]]
+            tries = [(("a", [inner]), ("a", parts)), ((inner, []), (parts[0], parts[1:]))]
+            tries += [((inner, ["d"]), (parts[0], [f"{parts[1]}{mark}d"]))]  # of equally many labels
+            tries += [(("a", [inner, "d"]), ("a", [parts[0], f"{parts[1]}{mark}d"]))]
+            for one, two in tries:
+                if same(one, two):
+                    raise Wrong("a separator", f"It gives the same for {pair(one, two)}.")
+    # All short labels of the characters that separate or escape.
+    characters = "".join(dict.fromkeys("".join(found)))[:4]
+    short = ["".join(c) for n in range(3) for c in itertools.product(f"a{characters}", repeat=n)]
+    for labels, most in ((short, 2), (["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"], 3)):
+        seen = {}
+        for own in labels:
+            for n in range(most + 1):
+                for near in itertools.combinations_with_replacement(labels, n):
+                    other = seen.setdefault(name(own, list(near)), (own, list(near)))
+                    if other != (own, list(near)):
+                        raise Wrong("a separator", f"It gives the same for {pair(other, (own, list(near)))}.")
+
+
+def _marks(name) -> list[str]:
+    """What stands between the labels in a reader's own texts, and what becomes of that inside a label."""
+
+    def between(labels, text):
+        text = text.decode("latin-1") if isinstance(text, bytes) else text
+        places = sorted((text.find(label), label) for label in labels)
+        if places[0][0] < 0:
+            return []
+        return [text[a + len(one) : b] for (a, one), (b, _) in itertools.pairwise(places)]
+
+    marks = [mark for mark in between(["kx", "ky", "kz"], name("kx", ["ky", "kz"])) if 0 < len(mark) < 40]
+    escaped = [part for mark in marks for part in between(["kx", "ky", "kz"], name("kx", [f"ky{mark}kz"]))]
+    return list(dict.fromkeys([*marks[::-1], *escaped[1::2]]))
 
 
 # ------------------------------------------------------------------------------------------------ which 2-WL
@@ -205,10 +238,9 @@ def safe_name(answer: object) -> None:
 
 def which_2wl(answer: object) -> None:
     """Oblivious: folklore 2-WL tells a hexagon from two triangles."""
-    if not isinstance(answer, str):
+    words = re.findall("[a-z]+", answer.lower()) if isinstance(answer, str) else []
+    said = {"oblivious", "folklore", "both", "neither"} & set(words)
+    if len(said) != 1 or {"not", "but", "except"} & set(words):
         raise mistyped('"oblivious", "folklore", "both" or "neither"', answer)
-    word = answer.strip().lower()
-    if word in ("folklore", "both", "neither"):
-        raise Wrong(word)
-    if word != "oblivious":
-        raise mistyped('"oblivious", "folklore", "both" or "neither"', answer)
+    if said != {"oblivious"}:
+        raise Wrong(said.pop())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import Raised, Wrong, array, ask, letters, mistyped, number
 from dmol_molnet.molecules import Molecule, quoted
 
 # ------------------------------------------------------------------------------------------------ write a layer
@@ -70,9 +70,19 @@ def write_a_layer(answer: object) -> None:
         where = ", ".join(map(str, np.flatnonzero(rows)))
         raise Wrong("other numbers", f"On five atoms with messages to 0 (three), 1, 2 and 3, the rows {where} are off.")
     W, U, b = rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), rng.normal(size=2)  # other widths
-    found = array(ask(answer, h, i, j, W, U, b), (5, 2), "the output for matrices [3, 2]")
+    try:
+        found = array(ask(answer, h, i, j, W, U, b), (5, 2), "the output for matrices [3, 2]")
+    except Raised as raised:
+        raise Raised(f"{raised}\n    It does so for W and U [3, 2], which make two features of three.") from None
     if not np.allclose(found, _layer(h, i, j, W, U, b), atol=1e-5):
         raise Wrong("other numbers", "It is right for square matrices, and not for matrices [3, 2].")
+    for case, (i, j) in {
+        "twice": (np.array([0, 0, 1]), np.array([1, 1, 0])),
+        "no message": (np.array([], int), np.array([], int)),
+    }.items():
+        found = array(ask(answer, h, i, j, W, U, b), (5, 2), "the output")
+        if not np.allclose(found, _layer(h, i, j, W, U, b), atol=1e-5):
+            raise Wrong(case)
 
 
 # ------------------------------------------------------------------------------------------------ count hydrogens
@@ -84,7 +94,8 @@ def count_hydrogens(answer: object) -> None:
         W, U, b = answer
     except (TypeError, ValueError):
         raise mistyped("three arrays, `(W, U, b)`", answer) from None
-    W, U, b = array(W, (3, 1), "W"), array(U, (3, 1), "U"), array(b, (1,), "b")
+    W, U = (w if np.shape(w) != (3,) else np.reshape(w, (3, 1)) for w in (W, U))
+    W, U, b = array(W, (3, 1), "W"), array(U, (3, 1), "U"), array(np.reshape(b, -1), (1,), "b")
     cases = []
     for smiles in ("O", "CO", "C=O", "CCO", "C#C", "[H][H]", "OC=O", "OO"):
         molecule = Molecule.from_smiles(smiles)
@@ -126,7 +137,9 @@ def first_heard(answer: object) -> None:
     ring = nx.cycle_graph(7)
     tailed = nx.Graph([(0, 1), (1, 2), (2, 3), (3, 0), (3, 4), (4, 5)])  # a ring of four with a tail
     two = nx.Graph([(0, 1), (2, 3)])
-    cases = [(graph, a, b) for graph in (chain, ring, tailed) for a in graph for b in graph]
+    two.add_node(4)
+    ordered = Molecule.from_smiles("C=CC#N", hydrogens=False).to_networkx()  # its edges carry numbers
+    cases = [(graph, a, b) for graph in (chain, ring, tailed, ordered) for a in graph for b in graph]
     found = []
     for graph, a, b in cases:
         found.append(number(ask(answer, graph, a, b), "a function that returns a number of layers"))
@@ -145,9 +158,15 @@ def first_heard(answer: object) -> None:
         (graph, a, b), value = next((c, v) for c, v, d in zip(cases, found, right, strict=True) if v != d)
         edges = ", ".join(f"{u}-{v}" for u, v in graph.edges)
         raise Wrong("another number", f"With the bonds {edges}: between {a} and {b} you say {value:g}.")
-    value = ask(answer, two, 0, 3, none=True)
-    if value is not None:
-        raise Wrong("never", f"For two separate molecules, yours gives {quoted(value)}.")
+    for a, b in ((0, 3), (4, 0), (2, 4)):
+        try:
+            value = ask(answer, two, a, b, none=True)
+        except Raised as raised:
+            raise Raised(
+                f"{raised}\n    It does so for atoms of separate molecules: no path, so return None."
+            ) from None
+        if value is not None:
+            raise Wrong("never", f"For two separate molecules, yours gives {quoted(value)}.")
 
 
 # ------------------------------------------------------------------------------------------------ one batch
@@ -155,7 +174,7 @@ def first_heard(answer: object) -> None:
 
 def one_batch(answer: object) -> None:
     """Each bond in both directions, atoms numbered on, in any order."""
-    sizes = [3, 1, 2, 6]
+    sizes = [3, 1, 4, 6]  # one has no bond, and two atoms of the next have none
     bonds = [
         np.array(b, int).reshape(-1, 2)
         for b in ([[0, 1], [0, 2]], [], [[0, 1]], [[0, 1], [0, 2], [0, 3], [0, 4], [4, 5]])
@@ -179,6 +198,8 @@ def one_batch(answer: object) -> None:
         raise Wrong("two lengths", f"Yours have {len(i)} and {len(j)} entries.")
     if len(found) * 2 == len(edges(starts)) and set(found) <= set(edges(starts)):
         raise Wrong("one direction")
+    if set(found) == set(edges(starts)):
+        raise Wrong("several times")
     for name, wrong in {
         "all from 0": edges([0] * 4),
         "all from 0, one direction": edges([0] * 4, both=False),
@@ -186,11 +207,18 @@ def one_batch(answer: object) -> None:
         "only the one before": edges([0, *sizes[:-1]]),
         "from 1": edges([s + 1 for s in starts]),
         "own size": edges(np.cumsum(sizes).tolist()),
+        "all of one size": edges([k * size for k, size in enumerate(sizes)]),
+        "all of one size, the first": edges([k * sizes[0] for k in range(4)]),
+        "all of one size, the largest": edges([k * max(sizes) for k in range(4)]),
     }.items():
         if found == wrong:
             raise Wrong(name.partition(",")[0])
-    example = f"{len(found)} entries instead of {len(edges(starts))}." if len(found) != len(edges(starts)) else ""
-    raise Wrong("other pairs", example)
+    for start, pairs in zip(starts, bonds, strict=True):
+        for u, v in pairs.tolist():
+            if not {(u + start, v + start), (v + start, u + start)} <= set(found):
+                where = f"A molecule with {start} atoms before it has a bond {u}-{v}"
+                raise Wrong("other pairs", f"{where}: it joins {u + start} and {v + start}, which yours does not.")
+    raise Wrong("other pairs", f"{sorted(set(found) - set(edges(starts)))[0]} is a pair that no bond joins.")
 
 
 # ------------------------------------------------------------------------------------------------ pooling
@@ -225,8 +253,13 @@ def intensive_pooling(answer: object) -> None:
         alone = array(ask(answer, h[of == k], of[of == k] * 0, 1), (1, 2), "the output")
         if not np.allclose(alone[0], found[k], atol=1e-5):
             raise Wrong("company")
-    if not np.allclose(array(ask(answer, h + 1, of, 3), (3, 2), "the output"), found + 1, atol=1e-5):
-        raise Wrong("no average", "All features were raised by 1, and the output did not rise by 1.")
+    rows = np.array([[2.0, 0.5], [-1.0, -3.0], [0.25, -0.5]])  # a molecule's features are all equal
+    found = array(ask(answer, rows[of], of, 3), (3, 2), "the output")
+    if not np.allclose(found, rows, atol=1e-5):
+        name = "starts at zero" if np.allclose(found, np.maximum(rows, 0), atol=1e-5) else "no average"
+        k = int(np.abs(found - rows).sum(axis=1).argmax())
+        shown = [f"[{', '.join(f'{v:.3g}' for v in row)}]" for row in (rows[k], found[k])]
+        raise Wrong(name, f"A molecule whose atoms all have {shown[0]} gets {shown[1]}.")
 
 
 # ------------------------------------------------------------------------------------------------ follows or not
@@ -244,12 +277,7 @@ LAYERS = {
 
 def follows_or_not(answer: object) -> None:
     """The letters of those `LAYERS` that follow a renumbering, tried on random numbers."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set(LAYERS):
-        raise mistyped("a collection of the letters A to F", answer)
+    found = letters(answer, "".join(LAYERS))
     rng = np.random.default_rng(0)
     h, M = rng.normal(size=(5, 2)), np.triu(rng.integers(0, 2, size=(5, 5)), 1)
     M, order = M + M.T, np.array([3, 0, 4, 1, 2])

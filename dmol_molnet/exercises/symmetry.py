@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import NotUnderstood, Wrong, array, ask, irreps, letters, mistyped, number
 from dmol_molnet.molecules import quoted
 from dmol_molnet.symmetry import random_reflection, random_rotation
 
@@ -36,13 +36,16 @@ _MATRICES = {
 
 def write_the_d(answer: object) -> None:
     """diag(det R, R, det R · R), for a few rotations and mirrors."""
-    motions = [*map(random_rotation, range(3)), *map(random_reflection, range(3))]
+    half_turns = [np.diag(signs) for signs in ((1.0, -1.0, -1.0), (-1.0, -1.0, 1.0))]  # their traces are negative
+    motions = [*map(random_rotation, range(3)), *map(random_reflection, range(3)), *half_turns, -np.eye(3)]
     found = [array(ask(answer, R), (7, 7), "the matrix") for R in motions]
     for name, D in _MATRICES.items():
         if all(np.allclose(D(R, np.linalg.det(R)), M, atol=1e-6) for R, M in zip(motions, found, strict=True)):
             if name:
                 raise Wrong(name)
             return
+    if not np.allclose(array(ask(answer, np.eye(3)), (7, 7), "the matrix"), np.eye(7), atol=1e-6):
+        raise Wrong("no unit")
     for g in motions:
         for h in motions:
             D = [array(ask(answer, R), (7, 7), "the matrix") for R in (g @ h, g, h)]
@@ -54,18 +57,16 @@ def write_the_d(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ sort the labels
 
 LABELS = {
-    "A": {"0e"},
-    "B": {"1o"},
-    "C": {"1e"},
-    "D": {"0o"},
-    "E": {"0e", "2e"},
-    "F": {"1o"},
-    "G": {"0e", "1e", "2e"},
-    "H": {"0o"},
+    "A": ["0e"],
+    "B": ["1o"],
+    "C": ["1e"],
+    "D": ["0o"],
+    "E": ["0e", "2e"],
+    "F": ["1o"],
+    "G": ["0e", "1e", "2e"],
+    "H": ["0o"],
 }
 """The irreps of the eight labels of the exercise `sort-the-labels`."""
-
-_IRREPS = {f"{l}{p}" for l in range(4) for p in "eo"}
 
 _MIXED_UP = {
     ("C", "1o"): "the torque is a vector",
@@ -79,22 +80,31 @@ _MIXED_UP = {
 
 
 def sort_the_labels(answer: object) -> None:
-    """A dictionary from letters to irreps."""
+    """A dictionary from letters to irreps, or the irreps in the order of the letters."""
     try:
-        found = {str(k).strip().upper(): set(str(v).replace(" ", "").split("+")) for k, v in dict(answer).items()}
+        if isinstance(answer, list | tuple) and len(answer) == len(LABELS) and all(isinstance(x, str) for x in answer):
+            answer = dict(zip(LABELS, answer, strict=True))
+        given = {str(k).strip().upper().rstrip(":"): v for k, v in dict(answer).items()}
     except (TypeError, ValueError):
         raise mistyped(
             'a dictionary such as `{"A": "0e", "B": "0e + 1e + 2e"}`, with the letters A to H', answer
         ) from None
-    if missing := sorted(set(LABELS) - set(found)):
+    if missing := sorted(set(LABELS) - set(given)):
         raise Wrong("missing", f"Missing: {', '.join(missing)}.")
-    for letter, irreps in found.items():
-        if odd := sorted(irreps - _IRREPS):
-            raise Wrong("no irrep", f"At {letter} stands {quoted(odd[0])}.")
+    if odd := sorted(set(given) - set(LABELS)):
+        raise mistyped("a dictionary with the letters A to H alone", odd[0])
+    found = {}
+    for letter in LABELS:
+        try:
+            found[letter] = sorted(irreps(given[letter]))
+        except NotUnderstood:
+            raise NotUnderstood("no irrep", f"At {letter} stands {quoted(given[letter])}.") from None
     for letter, right in LABELS.items():
         if found[letter] != right:
-            said = " ".join(sorted(found[letter]))
-            raise Wrong(_MIXED_UP.get((letter, said), letter))
+            if set(found[letter]) == set(right):
+                name = next(irrep for irrep in right if found[letter].count(irrep) > 1)
+                raise Wrong("several times", f"At {letter}, you have {name} {found[letter].count(name)} times.")
+            raise Wrong(_MIXED_UP.get((letter, " ".join(found[letter])), letter))
 
 
 # ------------------------------------------------------------------------------------------------ mend the model
@@ -102,8 +112,6 @@ def sort_the_labels(answer: object) -> None:
 
 def mend_the_model(answer: object) -> None:
     """One number, invariant under all motions, that depends on elements and on shape."""
-    rng = np.random.default_rng(0)
-    numbers, x = np.array([6, 1, 8, 7, 1, 17]), rng.normal(scale=1.5, size=(6, 3))
 
     def value(z, y):
         found = number(ask(answer, z, y), "a function that returns one number")
@@ -111,25 +119,30 @@ def mend_the_model(answer: object) -> None:
             raise Wrong("not finite")
         return found
 
-    before = value(numbers, x)
+    rng, order = np.random.default_rng(0), np.array([3, 5, 0, 1, 4, 2])
+    # The second has two heaviest and two lightest atoms: what picks one of them knows the numbering.
+    for numbers in (np.array([6, 1, 8, 7, 1, 17]), np.array([1, 8, 6, 8, 1, 6])):
+        x = rng.normal(scale=1.5, size=(6, 3))
+        before, others = value(numbers, x), [value(numbers, x + rng.normal(scale=0.3, size=x.shape)) for _ in range(3)]
+        tolerance = 1e-5 * np.abs([before, *others]).max()
 
-    def changes(z, y):
-        return abs(value(z, y) - before) > 1e-6 * max(abs(before), 1e-3)
+        def changes(z, y, before=before, tolerance=tolerance):
+            return abs(value(z, y) - before) > tolerance
 
-    order = np.array([3, 5, 0, 1, 4, 2])
-    turns = [random_rotation(seed) for seed in range(3)]
-    if changes(numbers, x + [3.0, -1.0, 2.0]):
-        raise Wrong("where it is")
-    if any(changes(numbers, x @ R.T) for R in turns):
-        raise Wrong("which way it lies")
-    if any(changes(numbers[o], x[o]) for o in (order, order[::-1], np.argsort(order))):
-        raise Wrong("how it is listed")
-    if changes(numbers, -x):
-        raise Wrong("left and right")
-    if not changes(numbers, x + rng.normal(scale=0.3, size=x.shape)):
-        raise Wrong("blind to shape")
-    if not changes(np.array([8, 1, 6, 7, 1, 17]), x):
-        raise Wrong("blind to elements")
+        if changes(numbers, x + [3.0, -1.0, 2.0]):
+            raise Wrong("where it is")
+        if any(changes(numbers, x @ random_rotation(seed).T) for seed in range(3)):
+            raise Wrong("which way it lies")
+        if any(changes(numbers[o], x[o]) for o in (order, order[::-1], np.argsort(order))):
+            twins = " Which row is it, if two atoms are of the same element?" if len(set(numbers)) < 5 else ""
+            raise Wrong("how it is listed", twins.strip())
+        if changes(numbers, -x):
+            raise Wrong("left and right")
+        if np.ptp([before, *others]) <= tolerance:
+            raise Wrong("blind to shape")
+        exchanged, replaced = numbers[[2, 1, 0, 3, 4, 5]], np.where(numbers == 8, 16, numbers)
+        if not changes(exchanged, x) and not changes(replaced, x):
+            raise Wrong("blind to elements")
 
 
 # ------------------------------------------------------------------------------------------------ vectors from scalars
@@ -165,7 +178,7 @@ def vectors_from_scalars(answer: object) -> None:
         raise Wrong("a pseudovector")
     if not alike(inverted, -found):
         raise Wrong("two kinds in one")
-    if alike(at(s[::-1], x), found):
+    if alike(at(rng.normal(size=6), x), found):
         raise Wrong("scalars unused")
 
 
@@ -186,12 +199,7 @@ LOSSES = {
 
 def which_losses(answer: object) -> None:
     """The letters of those `LOSSES` that stay when both arguments are moved, tried on random numbers."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set(LOSSES):
-        raise mistyped("a collection of the letters A to H", answer)
+    found = letters(answer, "".join(LOSSES))
     rng = np.random.default_rng(0)
     F, G = rng.normal(size=(2, 5, 3))
     order, R = np.array([3, 0, 4, 1, 2]), random_reflection(1) @ random_rotation(1)
@@ -238,6 +246,10 @@ def derive_the_forces(answer: object) -> None:
         raise Wrong("itself")
     found, right = array(value, (5, 3), "the forces"), _forces(x)
     if np.allclose(found, right, atol=1e-6):
+        pair = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.25]])  # a slope of another sign, and but two atoms
+        right = np.array([[0.0, 0.0, -2.0], [0.0, 0.0, 2.0]])
+        if not np.allclose(array(ask(answer, pair, lambda r: 0 * r - 2.0), (2, 3), "the forces"), right, atol=1e-6):
+            raise Wrong("other numbers", "They are right for five atoms, and not for two.")
         return
     for name, wrong in {
         "uphill": -right,
@@ -250,6 +262,9 @@ def derive_the_forces(answer: object) -> None:
     }.items():
         if np.allclose(found, wrong, atol=1e-6):
             raise Wrong(name.partition(",")[0])
+    factor = (found * right).sum() / (right**2).sum()
+    if np.allclose(found, factor * right, atol=1e-6):
+        raise Wrong("other numbers", f"They are {factor:.3g} times what they should be, for five atoms.")
     net = np.abs(found.sum(axis=0)).max()
     raise Wrong("other numbers", f"On five atoms, yours add up to a net force of {net:.2g}." if net > 1e-6 else "")
 
