@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT
 
-from dmol_molnet import InputError, Molecule, exercises
+from dmol_molnet import InputError, Molecule, exercises, so3
 from dmol_molnet.counterexamples import k_chains, pair
+from dmol_molnet.exercises import engine
 from dmol_molnet.exercises.engine import STATES
 from dmol_molnet.nn.message_passing import MessagePassing, directed_edges, one_hot
 from dmol_molnet.nn.separation import separates
@@ -55,9 +56,10 @@ def test_wrong_answers_get_their_own_diagnosis(exercise):
     reasons = {}
     for misconception, answer in WRONG[exercise.name]:
         result = exercise.check(answer)
-        assert (result.state, result.misconception) == ("wrong", misconception), result
+        assert (result.state in ("wrong", "not understood"), result.misconception) == (True, misconception), result
+        assert (misconception == "type") <= (result.state == "not understood"), result
         reasons.setdefault(misconception, result.reason)
-        assert str(result).startswith("Wrong, because ")
+        assert str(result).startswith(("Wrong, because ", "Not understood: "))
     assert len(set(reasons.values())) == len(reasons) >= 3
 
 
@@ -171,7 +173,128 @@ def test_bad_names_are_told_in_one_sentence(call, message):
 
 
 def test_the_states_are_those_that_are_told_apart():
-    assert STATES == ("not attempted", "your code raised", "wrong", "right")
+    assert STATES == ("not attempted", "your code raised", "not understood", "wrong", "right")
+
+
+# --- answers that are lists
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ABF",
+        "abf",
+        "A, B, F",
+        "A B F",
+        "b and a, F",
+        "A+B+F",
+        "A & B & F",
+        "A/B/F",
+        "A, B, and F",
+        "- A\n- B\n- F",
+        "A) B) F)",
+        ["A", "B", "F"],
+        ["A", "b, f"],
+        {"A", "B", "F"},
+        ("F", "a", "B"),
+        iter("BFA"),
+        np.array(["A", "B", "F"]),
+        {"A": True, "B": True, "C": False, "F": np.True_},
+    ],
+)
+def test_letters_are_read_however_they_are_written(answer):
+    assert engine.letters(answer, "ABCDEF") == {"A", "B", "F"}
+
+
+def test_none_and_all_of_the_letters_can_be_named():
+    assert engine.letters("none", "ABC") == engine.letters([], "ABC") == set()
+    assert engine.letters("All of them", "ABC") == set("ABC")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A-C",
+        "A, ..., F",
+        "A–C",
+        "ABX",
+        "",
+        ",",
+        "not A",
+        "all but C",
+        "land",
+        3,
+        3.5,
+        None,
+        b"AB",
+        [1, 2],
+        [["A"]],
+        {"A": 1},
+        ["A", None],
+        [""],
+    ],
+)
+def test_what_may_mean_other_letters_is_not_understood(answer):
+    with pytest.raises(engine.NotUnderstood):
+        engine.letters(answer, "ABCDEF")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0e 1o 1o",
+        "0e + 1o + 1o",
+        "0e+1o+1o",
+        "1x0e + 2x1o",
+        "1x0e+2×1o",
+        "0e, 2*1o",
+        "0E; 1O; 1O",
+        "0e 1o and 1o",
+        "0e1o1o",
+        "0⁺ 1⁻ 1⁻",
+        "0e ⊕ 1o ⊕ 1o",
+        "[0e, 1o, 1o]",
+        ["0e", "1o", "1o"],
+        ["0e", "2x1o"],
+        [(0, 1), (1, -1), (1, -1)],
+        [(1, "0e"), (2, (1, -1))],
+        so3.irreps("0e+1o+1o"),
+        np.array(["0e", "1o", "1o"]),
+        iter(["0e", so3.Irrep.of("1o"), (1, -1)]),
+    ],
+)
+def test_irreps_are_read_however_they_are_written(answer):
+    assert engine.irreps(answer) == ["0e", "1o", "1o"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "vector",
+        "1",
+        "1o or 2o",
+        "1 0e",
+        "2x",
+        "",
+        "1f",
+        "1oo",
+        "-1o",
+        "1.5o",
+        "99999x1o",
+        3,
+        None,
+        b"1o",
+        [3],
+        [None],
+        (1, 2),
+        ("1o", 3),
+        (10**9, "1o"),
+        {"A": "0e"},
+    ],
+)
+def test_what_is_no_irrep_is_not_understood(answer):
+    with pytest.raises(engine.NotUnderstood):
+        engine.irreps(answer)
 
 
 # --- what the exercises claim, checked by other means

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from dmol_molnet.counterexamples import congruent, cumulenes, pair, relation
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.molecules import Molecule, quoted
 from dmol_molnet.symmetry import random_reflection, random_rotation
@@ -97,12 +97,7 @@ def own_counterexample(answer: object) -> None:
 
 def which_need_mirrors(answer: object) -> None:
     """The letters of the quantities that differ between mirror images."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set("ABCDEF"):
-        raise mistyped("a collection of the letters A to F", answer)
+    found = letters(answer, "ABCDEF")
     for letter in "ABCDEF":
         if (letter in found) != (letter in "BDF"):
             raise Wrong(letter if letter in found else f"not {letter}")

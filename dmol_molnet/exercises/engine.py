@@ -1,17 +1,21 @@
 """What an exercise is, and how an answer is judged.
 
-An answer is *not attempted*, it *raised*, it is *wrong* for a reason that has a name, or it is *right*.  A judge sees
-the answer and raises `Wrong`; where the answer is a function of the reader's, the judge calls it through `ask`, so that
-its errors are told with the reader's own line.
+An answer is *not attempted*, it *raised*, it is *not understood*, because of how it is written, it is *wrong* for a
+reason that has a name, or it is *right*.  A judge sees the answer and raises `Wrong`, or `NotUnderstood`, which says
+nothing about the reader's thought; where the answer is a function of the reader's, the judge calls it through `ask`, so
+that its errors are told with the reader's own line.  Lists of letters and of irreps are read by `letters` and `irreps`,
+however they are written.
 """
 
 from __future__ import annotations
 
 import copy
 import linecache
+import re
 import textwrap
 import traceback
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +23,8 @@ import numpy as np
 
 from dmol_molnet.molecules import quoted
 
-NOT_ATTEMPTED, RAISED, WRONG, RIGHT = STATES = ("not attempted", "your code raised", "wrong", "right")
+STATES = ("not attempted", "your code raised", "not understood", "wrong", "right")
+NOT_ATTEMPTED, RAISED, NOT_UNDERSTOOD, WRONG, RIGHT = STATES
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -65,7 +70,8 @@ class Exercise:
         except Raised as raised:
             state, reason = RAISED, str(raised)
         except Wrong as wrong:
-            state, misconception = WRONG, wrong.name
+            state = NOT_UNDERSTOOD if isinstance(wrong, NotUnderstood) else WRONG
+            misconception = wrong.name
             reason = wrong.because or self.misconceptions[wrong.name]
             if wrong.example:
                 reason += f" {wrong.example}"
@@ -140,6 +146,10 @@ class Wrong(Exception):
     def __init__(self, name: str, example: str = "", because: str = ""):
         super().__init__(name)
         self.name, self.example, self.because = name, example, because
+
+
+class NotUnderstood(Wrong):
+    """An answer that is not of the asked form, so that nothing can be said of its content."""
 
 
 class NotAttempted(Exception):
@@ -228,9 +238,105 @@ def number(value: object, what: str) -> float:
     return float(found)
 
 
-def mistyped(wanted: str, value: object) -> Wrong:
+def mistyped(wanted: str, value: object) -> NotUnderstood:
     """An answer of a wrong type."""
-    return Wrong("type", because=f"the answer should be {wanted}; yours is {quoted(value)}.")
+    return NotUnderstood("type", because=f"the answer should be {wanted}; yours is {quoted(value)}.")
+
+
+def letters(answer: object, known: str) -> set[str]:
+    """The letters that an answer names, as capitals: "ABF", "a, b and f", ["A", "B, F"], {"A": True, "B": False}.
+
+    Args:
+        known: all letters that there are to choose from, as "ABCDEF".
+
+    Raises:
+        NotUnderstood: it is no text or collection of these letters; "none" is none of them, "all" is all.
+    """
+    wanted = f'letters from {known[0]} to {known[-1]}, for example `"{known[0]}, {known[1]}"`'
+    if isinstance(answer, Mapping):
+        marks = all(isinstance(chosen, bool | np.bool_) for chosen in answer.values())
+        answer = [letter if marks else None for letter, chosen in answer.items() if chosen or not marks]
+    found = set()
+    for part in [answer] if isinstance(answer, str) else _items(answer):
+        if not isinstance(part, str) or _A_RANGE.search(part):
+            raise mistyped(wanted, answer)
+        words = re.findall(r"\w+", part.upper())
+        if words[:1] in (["ALL"], ["NONE"]) and words[1:] in ([], ["OF", "THEM"]):
+            words = [known] if words[0] == "ALL" else []
+        elif not words:
+            raise mistyped(wanted, answer)
+        for word in words:
+            if set(word) <= set(known):
+                found |= set(word)
+            elif word not in ("AND", "PLUS", "ONLY"):
+                raise mistyped(wanted, answer)
+    return found
+
+
+_A_RANGE = re.compile(r"\w[^\S\n]*[-\u2013\u2026][^\S\n]*\w|\.\.")
+"""As "A-C" and "A, …, C": the two, or what lies between as well?"""
+
+
+_MOST_IRREPS = 1000
+
+
+def irreps(answer: object) -> list[str]:
+    """The irreps that an answer names, one by one and in its order: "1x0e + 2x1o", "0e 1o 1o", ["0e", "1o", (1, -1)].
+
+    Separators are spaces, commas, plus signs, "and" or nothing; a degree and a parity may also be two numbers, as in
+    e3nn, and its objects or ours may stand for their texts.
+
+    Returns:
+        texts as "1o", each as often as it occurs.
+
+    Raises:
+        NotUnderstood: something in it is no irrep.
+    """
+    found = _irreps(answer)
+    if found is None:
+        raise mistyped('irreps, such as `"0e + 1o"` or `"2x1o"`: a degree, then e for even or o for odd', answer)
+    return found
+
+
+def _irreps(value: object) -> list[str] | None:
+    """As `irreps`, but None where there is something else."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int):
+        first, second = value
+        if isinstance(second, int) and second in (1, -1) and 0 <= first < 100:  # degree and parity
+            return [f"{first}{'e' if second > 0 else 'o'}"]
+        inner = _irreps(second)  # a multiplicity and an irrep
+        return None if inner is None or not 0 <= first * len(inner) <= _MOST_IRREPS else inner * first
+    if type(value).__name__ in ("Irrep", "Irreps"):  # e3nn's, or ours
+        value = str(value)
+    if not isinstance(value, str):
+        parts = [_irreps(item) if item is not None else None for item in _items(value)]
+        return None if None in parts else [irrep for part in parts for irrep in part]
+    text = unicodedata.normalize("NFKC", re.sub("[\u207a\u207b]", lambda m: "eo"[m[0] == "\u207b"], value)).lower()
+    one = re.compile(
+        r"(?:(\d{1,4})\s*[x\u00d7*\u00b7]\s*)?(\d{1,2})\s*([eo])(?![a-z])|(?:[\s,;+&|\u2295()\[\]{}]|\band\b)+"
+    )
+    found, place = [], 0
+    while place < len(text):
+        match = one.match(text, place)
+        if match is None or match.end() == place:
+            return None
+        place = match.end()
+        if match[2]:
+            times = int(match[1] or 1)
+            if len(found) + times > _MOST_IRREPS:
+                return None
+            found += [f"{int(match[2])}{match[3]}"] * times
+    return found or None
+
+
+def _items(value: object) -> list:
+    """What a collection holds; `[None]`, which is no answer, if it is none or gives names to what it holds."""
+    if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
+        return [None]
+    try:
+        return list(value)
+    except TypeError:
+        return [None]
 
 
 def wrapped(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 from dmol_molnet.molecules import Molecule, quoted
 
 # ------------------------------------------------------------------------------------------------ write a layer
@@ -244,12 +244,7 @@ LAYERS = {
 
 def follows_or_not(answer: object) -> None:
     """The letters of those `LAYERS` that follow a renumbering, tried on random numbers."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set(LAYERS):
-        raise mistyped("a collection of the letters A to F", answer)
+    found = letters(answer, "".join(LAYERS))
     rng = np.random.default_rng(0)
     h, M = rng.normal(size=(5, 2)), np.triu(rng.integers(0, 2, size=(5, 5)), 1)
     M, order = M + M.T, np.array([3, 0, 4, 1, 2])

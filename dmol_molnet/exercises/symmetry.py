@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
+from dmol_molnet.exercises.engine import NotUnderstood, Wrong, array, ask, irreps, letters, mistyped, number
 from dmol_molnet.molecules import quoted
 from dmol_molnet.symmetry import random_reflection, random_rotation
 
@@ -54,18 +54,16 @@ def write_the_d(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ sort the labels
 
 LABELS = {
-    "A": {"0e"},
-    "B": {"1o"},
-    "C": {"1e"},
-    "D": {"0o"},
-    "E": {"0e", "2e"},
-    "F": {"1o"},
-    "G": {"0e", "1e", "2e"},
-    "H": {"0o"},
+    "A": ["0e"],
+    "B": ["1o"],
+    "C": ["1e"],
+    "D": ["0o"],
+    "E": ["0e", "2e"],
+    "F": ["1o"],
+    "G": ["0e", "1e", "2e"],
+    "H": ["0o"],
 }
 """The irreps of the eight labels of the exercise `sort-the-labels`."""
-
-_IRREPS = {f"{l}{p}" for l in range(4) for p in "eo"}
 
 _MIXED_UP = {
     ("C", "1o"): "the torque is a vector",
@@ -81,20 +79,27 @@ _MIXED_UP = {
 def sort_the_labels(answer: object) -> None:
     """A dictionary from letters to irreps."""
     try:
-        found = {str(k).strip().upper(): set(str(v).replace(" ", "").split("+")) for k, v in dict(answer).items()}
+        given = {str(k).strip().upper().rstrip(":"): v for k, v in dict(answer).items()}
     except (TypeError, ValueError):
         raise mistyped(
             'a dictionary such as `{"A": "0e", "B": "0e + 1e + 2e"}`, with the letters A to H', answer
         ) from None
-    if missing := sorted(set(LABELS) - set(found)):
+    if missing := sorted(set(LABELS) - set(given)):
         raise Wrong("missing", f"Missing: {', '.join(missing)}.")
-    for letter, irreps in found.items():
-        if odd := sorted(irreps - _IRREPS):
-            raise Wrong("no irrep", f"At {letter} stands {quoted(odd[0])}.")
+    if odd := sorted(set(given) - set(LABELS)):
+        raise mistyped("a dictionary with the letters A to H alone", odd[0])
+    found = {}
+    for letter in LABELS:
+        try:
+            found[letter] = sorted(irreps(given[letter]))
+        except NotUnderstood:
+            raise NotUnderstood("no irrep", f"At {letter} stands {quoted(given[letter])}.") from None
     for letter, right in LABELS.items():
         if found[letter] != right:
-            said = " ".join(sorted(found[letter]))
-            raise Wrong(_MIXED_UP.get((letter, said), letter))
+            if set(found[letter]) == set(right):
+                name = next(irrep for irrep in right if found[letter].count(irrep) > 1)
+                raise Wrong("several times", f"At {letter}, you have {name} {found[letter].count(name)} times.")
+            raise Wrong(_MIXED_UP.get((letter, " ".join(found[letter])), letter))
 
 
 # ------------------------------------------------------------------------------------------------ mend the model
@@ -186,12 +191,7 @@ LOSSES = {
 
 def which_losses(answer: object) -> None:
     """The letters of those `LOSSES` that stay when both arguments are moved, tried on random numbers."""
-    try:
-        found = {str(letter).strip().upper() for letter in answer}
-    except TypeError:
-        raise mistyped('a collection of letters, such as `"AB"`', answer) from None
-    if not found <= set(LOSSES):
-        raise mistyped("a collection of the letters A to H", answer)
+    found = letters(answer, "".join(LOSSES))
     rng = np.random.default_rng(0)
     F, G = rng.normal(size=(2, 5, 3))
     order, R = np.array([3, 0, 4, 1, 2]), random_reflection(1) @ random_rotation(1)

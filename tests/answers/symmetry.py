@@ -96,6 +96,9 @@ WRONG = {
     "sort-the-labels": [
         ("missing", {"A": "0e"}),
         ("no irrep", SORTED | {"B": "vector"}),
+        ("several times", SORTED | {"E": "0e + 0e + 2e + 2e"}),
+        ("several times", SORTED | {"G": "0e + 3x1e + 2e"}),
+        ("type", SORTED | {"I": "0e"}),
         ("the torque is a vector", SORTED | {"C": "1o"}),
         ("the rotation is a scalar", SORTED | {"D": "0e"}),
         ("the angle is a scalar", SORTED | {"H": "0e"}),
@@ -146,6 +149,7 @@ WRONG = {
         ("not E", "ACH"),
         ("not H", {"A", "C", "E"}),
         ("type", "ACX"),
+        ("type", "A-E"),
         ("type", 3),
     ],
     "derive-the-forces": [
