@@ -11,6 +11,7 @@ from dmol_molnet.exercises.design_space import first_layer, order
 from dmol_molnet.exercises.effort import beyond_single
 from dmol_molnet.exercises.engine import Wrong
 from dmol_molnet.exercises.listed import irreps, letters
+from dmol_molnet.exercises.schnet import _breaks
 from dmol_molnet.nn.separation import body_term, untrained
 from dmol_molnet.so3 import Irrep
 
@@ -267,3 +268,25 @@ def test_what_is_no_irrep_is_told(answer):
     with pytest.raises(Wrong, match="type") as told:
         irreps(answer)
     assert "irreps, such as" in told.value.because
+
+
+# --- steps and kinks
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_steps_and_kinks_are_found_wherever_they_are_and_smooth_falls_have_none(seed):
+    rng = np.random.default_rng(seed)
+    cutoff = rng.uniform(2, 8)
+    width = cutoff * 10 ** rng.uniform(-2, 0)  # of a smooth fall
+    end, at = rng.uniform(width, cutoff), cutoff * rng.uniform(0.02, 1)
+
+    def smooth(r):
+        x = np.clip((end - r) / width, 0, 1)
+        return x * x * (3 - 2 * x)
+
+    eps = np.finfo(float).eps
+    assert _breaks(smooth, 1.2 * cutoff, eps) == (None, None)
+    step, _ = _breaks(lambda r: smooth(r) + 0.01 * (r < at), 1.2 * cutoff, eps)
+    _, kink = _breaks(lambda r: smooth(r) + 0.01 * np.maximum(at - r, 0), 1.2 * cutoff, eps)
+    assert np.isclose(step, at, atol=1e-5)
+    assert np.isclose(kink, at, atol=1e-5)

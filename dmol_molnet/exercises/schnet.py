@@ -15,66 +15,62 @@ from dmol_molnet.exercises.listed import letters
 def _breaks(f: Callable[[np.ndarray], np.ndarray], length: float, eps: float) -> tuple[float | None, float | None]:
     """Where f(r) has a step, and where a kink, on 0 < r < length; None where it has none.
 
-    In a window, the changes of f add up to something that goes to zero with the window, and so do the changes of its
-    slope.  Around a step the first does not, around a kink the second does not.  So we take the places where the slope
-    changes most, and put the windows around them under a magnifier, again and again.
+    Under a strong magnifier a smooth function is straight: its changes from point to point are all alike, and so are the
+    changes of its slope.  At a step one of the first stands out, at a kink one of the second.  So we cover the whole line
+    with small windows, go in each to where the slope changes most, and look there again, closer.
 
     Args:
         eps: of the type of numbers that f computes with; rounding limits how closely we can look.
     """
-    r = np.linspace(0, length, 2501)
-    bends = np.abs(np.diff(f(r), 2))
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(bends, 4, mode="edge"), 9)
-    sharp = bends / (np.median(around, axis=1) + 1e-12)
-    centres = r[1 + np.union1d(np.argsort(bends)[-24:], np.argsort(sharp)[-24:])]
-    window, steps, kinks = 64 * r[1], [], []
-    while window > 1e-7 * length and 256 * eps / window < 0.05 / length:
+    n = 2500 if eps < 1e-12 else 250
+    centres, window = np.linspace(0, length, n + 1)[1:-1], 2 * length / n
+    while True:
         left = np.maximum(centres - window / 2, 0)
-        x = left[:, None] + np.linspace(0, window, 17)  # [places, points]
-        y = f(x.ravel()).reshape(x.shape)
-        changes = np.abs(np.diff(y))
-        bends = np.abs(np.diff(y, 2)) / (window / 16)
-        steps.append(changes.sum(axis=1))
-        kinks.append(bends.sum(axis=1))
-        stepped = changes.max(axis=1) > 0.5 * steps[-1]
-        found = np.where(stepped, changes.argmax(axis=1) + 0.5, bends.argmax(axis=1) + 1)
-        centres = left + found * window / 16
-        window /= 16
-
-    def place(sizes: list[np.ndarray], least: float) -> float | None:
-        stays = (sizes[-1] > 0.8 * sizes[-2]) & (sizes[-1] > least)
-        return float(centres[np.argmax(stays)]) if stays.any() else None
-
-    return place(steps, 1e-5), place(kinks, max(1e-3 / length, 1000 * eps / (16 * window)))
+        y = f((left[:, None] + np.linspace(0, window, 17)).ravel()).reshape(-1, 17)  # [windows, points]
+        changes, bends = np.abs(np.diff(y)), np.abs(np.diff(y, 2)) / (window / 16)
+        usual = np.quantile(changes, 0.8, axis=1), np.quantile(bends, 0.8, axis=1)
+        steps = changes.max(axis=1) > 20 * usual[0] + max(1e-6, 1e4 * eps)
+        kinks = bends.max(axis=1) > 20 * usual[1] + max(1e-3 / length, 1000 * eps / window)
+        centres = left + (bends.argmax(axis=1) + 1) * window / 16
+        if window < 1e-6 * length or 256 * eps / window > 0.005 / length:
+            break
+        odd = bends.max(axis=1) / (usual[1] + 100 * eps / window)
+        centres = centres[np.argsort(odd)[-400:]] if window < 1e-3 * length / 8 else centres
+        window /= 8  # two of its sixteenths: what we look for is at most one of them away
+    step, kink = (float(centres[found].min()) if found.any() else None for found in (steps, kinks))
+    return step, kink
 
 
 def soft_landing(answer: object) -> None:
-    """A function of r and the cutoff: 1 at 0, 0 from the cutoff on, never rising, without steps and kinks."""
-    for cutoff in (5.0, 3.0):
-        kinds = []
+    """1 up to one distance, 0 from another on, never rising, without steps and kinks; wide and narrow."""
+    for inner, cutoff in ((3.0, 5.0), (1.0, 6.0), (4.7, 5.0)):
+        kinds, case = [], f"With inner = {inner:g} Å and cutoff = {cutoff:g} Å"
 
-        def f(r: np.ndarray, cutoff: float = cutoff, kinds: list = kinds) -> np.ndarray:
-            value = ask(answer, r, cutoff)
-            kinds.append(getattr(np.asarray(value), "dtype", np.dtype(float)))
+        def f(r: np.ndarray, inner: float = inner, cutoff: float = cutoff, kinds: list = kinds) -> np.ndarray:
+            value = ask(answer, r, inner, cutoff)
+            kinds.append(np.asarray(value).dtype)
             return array(value, r.shape, "the output")
 
-        r = np.linspace(0, 2 * cutoff, 801)
+        r = np.linspace(0, 2 * cutoff, 2001)
         y, end = f(r), f(np.array([cutoff * (1 - 1e-6)]))[0]
+        if np.abs(y[r <= inner]).max() < 1e-6 and np.abs(y[r >= cutoff] - 1).max() < 1e-6:
+            raise Wrong("upside down")
         if np.abs(y[r >= cutoff]).max() > 1e-6:
-            raise Wrong("not zero beyond", f"At {1.5 * cutoff:g} Å, with a cutoff of {cutoff:g} Å, it is {y[600]:.3g}.")
+            raise Wrong("not zero beyond", f"{case}, it is {y[1500]:.3g} at {r[1500]:g} Å.")
+        if (off := np.abs(y - 1) * (r <= inner)).max() > 1e-6:
+            raise Wrong("not one inside", f"{case}, it is {y[np.argmax(off)]:.3g} at {r[np.argmax(off)]:.3g} Å.")
         if abs(end) > 1e-3:
-            raise Wrong("a step", f"Just below the cutoff of {cutoff:g} Å it is {end:.3g}.")
-        if abs(y[0] - 1) > 1e-6:
-            raise Wrong("not one at zero", f"At 0 Å it is {y[0]:.3g}.")
+            raise Wrong("a step", f"{case}, it is {end:.3g} just below the cutoff.")
         if (np.diff(y) > 1e-6).any():
-            at = r[1:][np.diff(y) > 1e-6][0]
-            raise Wrong("rises", f"With a cutoff of {cutoff:g} Å it rises just before {at:.2f} Å.")
+            raise Wrong("rises", f"{case}, it rises just before {r[1:][np.diff(y) > 1e-6][0]:.2f} Å.")
         eps = np.finfo(kinds[0]).eps if kinds[0].kind == "f" else np.finfo(float).eps
         step, kink = _breaks(f, 1.2 * cutoff, eps)
-        for place, inside, outside in ((step, "a step inside", "a step"), (kink, "a kink inside", "a kink")):
-            if place is not None:
-                at = f"With a cutoff of {cutoff:g} Å, look at {place:.3g} Å."
-                raise Wrong(outside if abs(place - cutoff) < 1e-3 * cutoff else inside, at)
+        if step is not None:
+            raise Wrong("a step" if abs(step - cutoff) < 1e-3 else "a step inside", f"{case}, look at {step:.3g} Å.")
+        if kink is not None:
+            at = {inner: "a kink at inner", cutoff: "a kink"}
+            name = next((name for place, name in at.items() if abs(kink - place) < 1e-3 * cutoff), "a kink inside")
+            raise Wrong(name, f"{case}, look at {kink:.3g} Å.")
 
 
 # ------------------------------------------------------------------------------------------------ the filter

@@ -3,58 +3,78 @@
 import numpy as np
 import scipy.sparse
 import tensorflow as tf
+from scipy.interpolate import PchipInterpolator
 
-from dmol_molnet.nn.radial import cosine_cutoff, polynomial_cutoff
+from dmol_molnet.nn.radial import cosine_cutoff
 
 # ------------------------------------------------------------------------------------------------ a cutoff
 
 
-def ended(f):
-    """f of r / cutoff, and 0 from 1 on."""
-    return lambda r, cutoff: np.where(r < cutoff, f(r / cutoff), 0.0)
+def fall(f):
+    """f of x, which runs from 0 at `inner` to 1 at `cutoff`, and stays."""
+    return lambda r, inner, cutoff: f(np.clip((r - inner) / (cutoff - inner), 0, 1))
 
 
-def smooth_step(t):
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+def cosine(x):
+    return 0.5 * (np.cos(np.pi * x) + 1)
 
 
-def switch(width):
-    """1, and from `width` Å below the cutoff on a smooth fall."""
-    return lambda r, cutoff: smooth_step((cutoff - r) / width)
+def cubic(x):
+    return 1 - 3 * x**2 + 2 * x**3
 
 
-def one_by_one(r, cutoff):
-    return [(1 - d / cutoff) ** 2 * (1 + 2 * d / cutoff) if d < cutoff else 0 for d in r]
+def one_by_one(r, inner, cutoff):
+    out = []
+    for d in r:
+        if d <= inner:
+            out.append(1)
+        elif d >= cutoff:
+            out.append(0)
+        else:
+            out.append((1 - ((d - inner) / (cutoff - inner)) ** 2) ** 2)
+    return out
 
 
-def bump(r, cutoff):
-    x = np.minimum(r / cutoff, 1 - 1e-12)
-    return np.where(r < cutoff, np.exp(1 - 1 / (1 - x**2)), 0)
-
-
-def single_precision(r, cutoff):
-    r = tf.cast(r, tf.float32)
-    return tf.where(r < cutoff, 0.5 * (tf.cos(np.pi * r / cutoff) + 1), 0.0)
-
-
-def joined(r, cutoff):
-    """Two parabolas, joined at half the cutoff with one slope."""
-    x = np.minimum(r / cutoff, 1)
+def joined(x):
+    """Two parabolas with one slope in the middle."""
     return np.where(x < 0.5, 1 - 2 * x**2, 2 * (1 - x) ** 2)
 
 
-def badly_joined(r, cutoff):
-    """The same, with another slope on the right."""
-    x = np.minimum(r / cutoff, 1)
+def badly_joined(x):
+    """Two curves that meet with different slopes."""
     return np.where(x < 0.5, 1 - 2 * x**2, 4 * (1 - x) ** 3)
 
 
-def linear_and_rounded(r, cutoff):
-    """A straight fall, with its lower end rounded and its upper end not."""
-    x = r / cutoff
-    fall = (0.95 - x) / 0.15
-    return np.where(x < 0.8, 1.0, np.where(x < 0.9, fall, np.where(x < 1, (1 - x) ** 2 / 0.03, 0)))
+def bump(r, inner, cutoff):
+    """Smooth to any order: e^(-1/y) / (e^(-1/x) + e^(-1/y))."""
+    x = (r - inner) / (cutoff - inner)
+    rise, rest = (np.exp(-1 / np.maximum(z, 1e-3)) * (z > 0) for z in (x, 1 - x))
+    return rest / (rise + rest)
+
+
+def by_pieces(r, inner, cutoff):
+    x = (r - inner) / (cutoff - inner)
+    return np.select([r < inner, r < cutoff], [1.0, cosine(x)], 0.0)
+
+
+def by_spline(r, inner, cutoff):
+    points = np.linspace(inner, cutoff, 5)
+    spline = PchipInterpolator([0, *points, 3 * cutoff], [1, 1, 0.8, 0.5, 0.2, 0, 0])
+    return spline(np.minimum(r, 3 * cutoff))
+
+
+def in_single_precision(r, inner, cutoff):
+    x = tf.clip_by_value((tf.cast(r, tf.float32) - inner) / (cutoff - inner), 0, 1)
+    return 0.5 * (tf.cos(np.pi * x) + 1)
+
+
+def with_package(r, inner, cutoff):
+    return cosine_cutoff(tf.constant(np.maximum(r - inner, 0)), cutoff - inner)
+
+
+def late(r, inner, cutoff):
+    """1 for half the way, and then down."""
+    return fall(cubic)(r, (inner + cutoff) / 2, cutoff)
 
 
 # ------------------------------------------------------------------------------------------------ the filter
@@ -222,26 +242,25 @@ def not_put_back(energy, x, h):
 
 WRONG = {
     "soft-landing": [
-        ("not zero beyond", lambda r, c: (1 - (r / c) ** 2) ** 2),
-        ("not zero beyond", lambda r, c: 0.5 * (np.cos(np.pi * r / c) + 1)),
-        ("a step", ended(lambda x: np.ones_like(x))),
-        ("a step", ended(lambda x: np.exp(-x))),
-        ("a step", ended(lambda x: np.exp(-6 * x**2))),
-        ("a kink", ended(lambda x: 1 - x)),
-        ("a kink", ended(lambda x: 1 - x**2)),
-        ("a kink", ended(lambda x: np.cos(np.pi * x / 2))),
-        ("a kink", ended(lambda x: 0.98 * (1 - x**2) ** 2 + 0.02 * (1 - x))),
-        ("not one at zero", ended(lambda x: 0.5 * (1 - x**2) ** 2)),
-        ("rises", ended(lambda x: (1 + 5 * x) * (1 - x) ** 2)),
-        ("a step inside", ended(lambda x: (x < 0.5) * 1.0)),
-        ("a step inside", ended(lambda x: (1 - x**2) ** 2 * np.where(x < 0.7, 1, 0.99))),
-        ("a kink inside", badly_joined),
-        ("a kink inside", lambda r, c: np.clip((c - r) / 0.3, 0, 1) ** 2),
-        ("a kink inside", lambda r, c: np.where(r < c, np.minimum(1, 4 * (1 - r / c) ** 2), 0)),
-        ("a kink inside", linear_and_rounded),
-        ("a kink inside", lambda r, c: tf.constant(badly_joined(r, c), tf.float32)),
-        ("a kink", lambda r, c: tf.constant(np.clip(1 - r / c, 0, None), tf.float32)),
-        ("a kink inside", ended(lambda x: (1 - x) ** 2 * (1 - 0.1 * np.maximum(x - 0.37, 0)))),
+        ("not zero beyond", lambda r, inner, cutoff: np.where(r < inner, 1, cosine((r - inner) / (cutoff - inner)))),
+        ("not zero beyond", lambda r, inner, cutoff: 1 / (1 + np.exp(20 * (r - (inner + cutoff) / 2)))),
+        ("not one inside", lambda r, inner, cutoff: np.where(r < cutoff, cosine(r / cutoff), 0)),
+        ("not one inside", lambda r, inner, cutoff: np.where(r < cutoff, cosine((r - inner) / (cutoff - inner)), 0)),
+        ("upside down", fall(lambda x: 3 * x**2 - 2 * x**3)),
+        ("a step", lambda r, inner, cutoff: (r < cutoff) * 1.0),
+        ("a step", lambda r, inner, cutoff: np.where(r < cutoff, np.exp(-(np.clip(r - inner, 0, None) ** 2)), 0)),
+        ("a step inside", lambda r, inner, cutoff: (r <= (inner + cutoff) / 2) * 1.0),
+        ("a step inside", fall(lambda x: cubic(x) * np.where(x < 0.7, 1, 0.99))),
+        ("a kink at inner", fall(lambda x: 1 - x)),
+        ("a kink at inner", fall(lambda x: (1 - x) ** 2)),
+        ("a kink at inner", fall(lambda x: 0.98 * cubic(x) + 0.02 * (1 - x) ** 2)),
+        ("a kink", fall(lambda x: 1 - x**2)),
+        ("a kink", fall(lambda x: np.cos(np.pi * x / 2))),
+        ("a kink", lambda r, inner, cutoff: tf.constant(fall(lambda x: 1 - x**2)(r, inner, cutoff), tf.float32)),
+        ("a kink inside", fall(badly_joined)),
+        ("a kink inside", lambda *given: tf.constant(fall(badly_joined)(*given), tf.float32)),
+        ("a kink inside", fall(lambda x: cubic(x) * (1 - 0.1 * np.maximum(x - 0.37, 0)))),
+        ("rises", fall(lambda x: cubic(x) * (1 + 2 * x))),
         ("type", "cos"),
     ],
     "write-the-filter": [
@@ -339,21 +358,18 @@ WRONG = {
 
 RIGHT = {
     "soft-landing": [
-        ended(lambda x: 0.5 * (np.cos(np.pi * x) + 1)),
-        ended(lambda x: 1 - 28 * x**6 + 48 * x**7 - 21 * x**8),
-        ended(lambda x: (1 - x) ** 2),
-        lambda r, c: np.clip(1 - r / c, 0, None) ** 3,
-        switch(0.3),
-        switch(0.05),
-        lambda r, c: smooth_step((c - r) / c * 1.5),
+        fall(cosine),
+        fall(cubic),
+        fall(joined),
+        fall(lambda x: 1 - 10 * x**3 + 15 * x**4 - 6 * x**5),
+        fall(lambda x: (1 - x**1.5) ** 1.5),
         one_by_one,
         bump,
-        joined,
-        single_precision,
-        lambda r, c: cosine_cutoff(tf.constant(r), c),
-        lambda r, c: polynomial_cutoff(tf.constant(r), c),
-        lambda r, c: np.clip(1 - r / c, 0, None) ** 1.2,
-        lambda r, c: tf.constant(smooth_step((c - r) / 0.3), tf.float32),
+        by_pieces,
+        by_spline,
+        in_single_precision,
+        with_package,
+        late,
     ],
     "write-the-filter": [
         lambda g, f, W1, b1, W2, b2: ((stable_ssp(g @ W1 + b1) @ W2 + b2).T * f).T,
