@@ -108,7 +108,7 @@ def which_need_mirrors(answer: object) -> None:
 
 
 def _third_difference(f) -> float:
-    """What moving three neighbours at once does beyond moving them in pairs, over the size of f: 0 for a sum over pairs."""
+    """What moving three neighbours at once does beyond moving pairs, over the size of f: 0 for a sum over pairs."""
     rng = np.random.default_rng(3)
     before, after = rng.normal(size=(2, 5, 3))
     values = []
