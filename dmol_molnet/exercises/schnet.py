@@ -16,8 +16,8 @@ def _breaks(f: Callable[[np.ndarray], np.ndarray], length: float, eps: float) ->
     """Where f(r) has a step, and where a kink, on 0 < r < length; None where it has none.
 
     Under a strong magnifier a smooth function is straight: its changes from point to point are all alike, and so are
-    the changes of its slope.  At a step one of the first stands out, at a kink one of the second.  So we cover the whole
-    line with small windows, go in each to where the slope changes most, and look there again, closer.
+    the changes of its slope.  At a step one of the first stands out, at a kink one of the second.  So we cover the
+    whole line with small windows, go in each to where the slope changes most, and look there again, closer.
 
     Args:
         eps: of the type of numbers that f computes with; rounding limits how closely we can look.
