@@ -198,7 +198,7 @@ def list_exercises(
         found = exercises.catalog(page)
         print(f"{exercises.CHAPTERS[page]} ({page})")
         for name, exercise in found.items():
-            print(f"  {name:<20} {exercise.title}")
+            print(f"  {name:<22} {exercises.plain(exercise.title)}")
 
 
 @exercises_app.command("start")
@@ -236,7 +236,7 @@ def check_exercise(
 
     result = exercises.check_file(name, file)
     print(result)
-    if result.state not in ("right", "not attempted"):
+    if result.state in ("wrong", "your code raised"):
         print(f"`dmol-molnet exercises hint {name}` gives a hint.")
     raise typer.Exit(0 if result.right else 1)
 

@@ -2,7 +2,10 @@
 
 import importlib
 import itertools
+import os
 import re
+import subprocess
+import sys
 
 import keras
 import networkx as nx
@@ -15,6 +18,7 @@ from dmol_molnet import InputError, Molecule, exercises, so3
 from dmol_molnet.counterexamples import k_chains, pair
 from dmol_molnet.exercises import engine
 from dmol_molnet.exercises.engine import STATES
+from dmol_molnet.exercises.plain import COMMANDS, plain
 from dmol_molnet.nn.message_passing import MessagePassing, directed_edges, one_hot
 from dmol_molnet.nn.separation import separates
 
@@ -174,6 +178,123 @@ def test_bad_names_are_told_in_one_sentence(call, message):
 
 def test_the_states_are_those_that_are_told_apart():
     assert STATES == ("not attempted", "your code raised", "not understood", "wrong", "right")
+
+
+# --- what a terminal shows
+
+
+def texts(exercise):
+    return [
+        exercise.title, exercise.task, exercise.explanation, exercise.insight, *exercise.hints,
+        *exercise.misconceptions.values(),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        (r"the $m$ of $\sqrt{2 l_3 + 1}\, C$.", "the m of √(2 l₃ + 1) C."),
+        (r"$\mathbf F_i = -\sum_{j \ne i} \varphi'(r_{ij})\, (\mathbf x_i - \mathbf x_j) / r_{ij}$",
+         "F_i = -∑_(j ≠ i) φ′(r_ij) (x_i - x_j) / r_ij"),
+        (r"$\lvert \sum_j \mathbf r_j \rvert^2 = \sum_{jk} \mathbf r_j \cdot \mathbf r_k$",
+         "|∑_j r_j|² = ∑_jk r_j · r_k"),
+        (r"$Q = \mathbf x\mathbf x^{\mathsf T} - r^2/3$", "Q = xxᵀ - r²/3"),
+        (r"$P_2(\cos\theta_{jj'}) = (3\cos^2\theta_{jj'} - 1)/2$", "P₂(cos θ_jj′) = (3 cos²θ_jj′ - 1)/2"),
+        (r"$e^{-4u^2}$ and $e^{-4}$, $\frac{1}{2\sqrt3}$, $\frac12$", "e^(-4u²) and e⁻⁴, 1/(2√3), ½"),
+        (r"$\lfloor 5/2 \rfloor + 1$, $\nu = 3$, $V \Lambda^{1/2}$", "⌊5/2⌋ + 1, ν = 3, V Λ^(1/2)"),
+        (r"$\hat{\mathbf r}_{ji}$ in `'$x$\n'`, $$A_{lm}$$ is **bold**", r"r̂_ji in `'$x$\n'`, A_lm is bold"),
+        (r"\$ alone, and *emphasis*", r"\$ alone, and *emphasis*"),
+    ],
+)  # fmt: skip
+def test_formulas_become_plain_letters(markdown, expected):
+    assert plain(markdown) == expected
+
+
+@each_exercise
+def test_no_latex_reaches_a_terminal(exercise, tmp_path, capsys):
+    for text in texts(exercise):
+        assert set(re.findall(r"\\([a-zA-Z]+)", text)) <= COMMANDS
+        assert not re.search(r"[$\\]|\*\*", re.sub("`[^`]*`", "", plain(text))), plain(text)
+    results = [exercise.check(), *(exercise.check(answer) for _, answer in WRONG[exercise.name][:3])]
+    shown = [str(x) for x in results] + [exercises.hint(exercise.name, k) for k in (1, 2, 3)]
+    shown += [exercises.solution(exercise.name), exercises.start_file(exercise.name, tmp_path / "x.py").read_text()]
+    for text in shown:
+        assert not re.search(r"\$|\\[a-zA-Z]", text), text
+    compile(shown[-1], "x.py", "exec")
+
+
+def test_a_notebook_shows_markdown_with_its_formulas():
+    hint = exercises.hint("derive-the-forces", 2)
+    assert r"$\partial r_{ij} / \partial \mathbf x_i$" in hint._repr_markdown_()
+    solution = exercises.solution("derive-the-forces")._repr_markdown_()
+    assert solution.startswith("```python\nimport numpy as np")
+    assert r"\varphi'(r_{ij})" in solution
+    wrong = exercises.check("dipole-of-an-ion", lambda q, m, x: q @ x)
+    assert r"$\mathbf t$" in wrong._repr_markdown_()
+    assert "shift by t adds" in str(wrong)
+
+
+def test_the_readers_own_words_are_no_markdown():
+    shown = exercises.check("which-losses", "$x$ <b> *A*")._repr_markdown_()
+    assert shown.startswith("Not understood: ")
+    assert r"\$x\$ \<b\> \*A\*" in shown
+    raised = exercises.check("longest-wait", lambda n: {}["*`$"])._repr_markdown_()
+    assert "```text\nKeyError: '*`$'\n" in raised
+
+
+# --- errors in the reader's code
+
+
+def raised_by(tmp_path, name, code):
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    return str(exercises.check_file(name, path))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "line"),
+    [
+        ("first-heard", "import networkx as n\ndef answer(g, a, b):\n    return n.shortest_path_length(g, a, b)\n", 3),
+        ("longest-wait", "import statistics\ndef answer(n):\n    return statistics.mean([])\n", 3),
+        ("longest-wait", "import json\ndef answer(n):\n    return json.loads('{')\n", 3),
+        ("longest-wait", "import numpy as np\ndef half(n):\n    return n // None\nanswer = np.vectorize(half)\n", 3),
+        ("write-a-layer", "import tensorflow as tf\ndef answer(h, i, j, W, U, b):\n    return tf.matmul(h, b)\n", 3),
+        ("count-hydrogens", "from dmol_molnet import Molecule\nanswer = Molecule.from_smiles('C(')\n", 2),
+    ],
+)
+def test_an_error_below_a_library_is_told_with_the_readers_line(tmp_path, name, code, line):
+    said = raised_by(tmp_path, name, code)
+    assert said.startswith("Your code raised: ")
+    assert said.endswith(f"line {line}: {code.splitlines()[line - 1].strip()}")
+
+
+def test_a_function_of_other_arguments_is_not_understood():
+    result = exercises.check("first-heard", lambda graph, a: 1)
+    assert (result.state, result.misconception) == ("not understood", "arguments")
+    assert "takes 3 arguments; yours takes `(graph, a)`" in str(result)
+    assert exercises.check("longest-wait", lambda n, *, extra=0: (n - 1) // 2).right
+
+
+def test_what_still_holds_dots_is_not_attempted():
+    for answer in ({"A": "0e", "B": ...}, [..., 1], ((0, ...), (1, 2))):
+        assert exercises.check("sort-the-labels", answer).state == "not attempted"
+
+
+def test_tensorflow_is_started_only_where_it_is_needed_and_without_notes(tmp_path):
+    code = "from dmol_molnet import exercises; import sys\n{}\nprint('tensorflow' in sys.modules)"
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+
+    def process(*words):
+        return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+    done = process("-c", code.format("exercises.catalog(); exercises.check('write-the-d', lambda R: R)"))
+    assert (done.stdout, done.stderr) == ("False\n", "")
+    done = process("-c", code.format("exercises.check('smallest-network', {'layers': 1})"))
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    (tmp_path / "longest-wait.py").write_text("import tensorflow as tf\ndef answer(n):\n    return tf.constant(n)\n")
+    done = process("-m", "dmol_molnet", "exercises", "check", "longest-wait")
+    assert done.stdout.startswith("Wrong, because ")
+    assert done.stderr == ""
 
 
 # --- answers that are lists

@@ -12,8 +12,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -27,7 +29,9 @@ from dmol_molnet.exercises.engine import (
     run,
     wrapped,
 )
+from dmol_molnet.exercises.plain import plain
 from dmol_molnet.molecules import InputError, quoted
+from dmol_molnet.nn import start_quietly
 
 __all__ = [
     "CHAPTERS",
@@ -41,6 +45,7 @@ __all__ = [
     "check_file",
     "get",
     "hint",
+    "plain",
     "questions",
     "solution",
     "start_file",
@@ -131,7 +136,7 @@ def start_file(name: str, path: str | Path | None = None, overwrite: bool = Fals
     path = Path(f"{name}.py" if path is None else path)
     if path.exists() and not overwrite:
         raise InputError(f"{quoted(str(path))} is there already; start over with --force, or give another file")
-    task = f"{exercise.title}\n\n{wrapped(exercise.task)}\nThen: dmol-molnet exercises check {name}"
+    task = f"{plain(exercise.title)}\n\n{wrapped(plain(exercise.task))}\nThen: dmol-molnet exercises check {name}"
     text = f'r"""{task}\n"""\n\n{exercise.starter.strip()}\n'
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, encoding="utf-8")
@@ -153,6 +158,8 @@ def check_file(name: str, path: str | Path | None = None) -> Result:
     path = Path(f"{name}.py" if path is None else path)
     if not path.is_file():
         raise InputError(f"there is no file {quoted(str(path))}; `dmol-molnet exercises start {name}` makes one")
+    if re.search(r"\b(tensorflow|keras|dmol_molnet\.nn)\b", path.read_text(encoding="utf-8", errors="replace")):
+        start_quietly()  # before the reader's code starts it, with its notes on the terminal
     return exercise.check(run(path))
 
 
@@ -171,7 +178,7 @@ def hint(name: str, step: int | None = None) -> str:
         _hinted[name] = step = min(_hinted[name] + 1, len(hints))
     if step not in range(1, len(hints) + 1):
         raise InputError(f"there are hints 1 to {len(hints)}, and no hint {quoted(step)}")
-    return _Shown(wrapped(f"Hint {step} of {len(hints)}: {hints[step - 1]}"))
+    return _Shown(f"Hint {step} of {len(hints)}: {hints[step - 1].strip()}")
 
 
 def solution(name: str) -> str:
@@ -181,14 +188,29 @@ def solution(name: str) -> str:
         InputError: there is no such exercise.
     """
     exercise = get(name)
-    return _Shown(f"{exercise.solution.strip()}\n\n{wrapped(exercise.explanation)}")
+    code = exercise.solution.strip()
+    return _Shown(f"```python\n{code}\n```\n\n{exercise.explanation.strip()}", f"{code}\n\n", exercise.explanation)
 
 
 class _Shown(str):
-    """Text that a notebook shows as it is, without quotes."""
+    """A text in plain letters, shown without quotes; a notebook shows the Markdown from which it was made.
+
+    Args:
+        markdown: for a notebook.
+        before: what a terminal shows first, as it is.
+        rest: and then, in plain letters; None for all of the Markdown.
+    """
+
+    def __new__(cls, markdown: str, before: str = "", rest: str | None = None) -> _Shown:
+        text = super().__new__(cls, before + wrapped(plain(markdown if rest is None else rest)))
+        text.markdown = markdown
+        return text
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
 
 
 @cache
@@ -201,8 +223,21 @@ def _texts(chapter: str) -> dict:
 @cache
 def _exercises(chapter: str) -> tuple[Exercise, ...]:
     entries = _texts(chapter)["exercises"]
-    judges = importlib.import_module(f"{__name__}.{chapter}")
     return tuple(
-        Exercise(**{**entry, "hints": tuple(entry["hints"])}, judge=getattr(judges, entry["name"].replace("-", "_")))
-        for entry in entries
+        Exercise(**{**entry, "hints": tuple(entry["hints"])}, judge=_judge(chapter, entry["name"])) for entry in entries
     )
+
+
+def _judge(chapter: str, name: str) -> Callable[[object], None]:
+    """The judge of an exercise; its chapter's module is imported when it is first asked."""
+
+    def judge(answer: object) -> None:
+        if chapter in _BUILD_NETWORKS:
+            start_quietly()
+        getattr(importlib.import_module(f"{__name__}.{chapter}"), name.replace("-", "_"))(answer)
+
+    return judge
+
+
+_BUILD_NETWORKS = {"design_space"}
+"""The chapters whose judges need TensorFlow, which takes seconds to start."""

@@ -10,8 +10,10 @@ however they are written.
 from __future__ import annotations
 
 import copy
+import inspect
 import linecache
 import re
+import sysconfig
 import textwrap
 import traceback
 import unicodedata
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmol_molnet.exercises.plain import plain
 from dmol_molnet.molecules import quoted
 
 STATES = ("not attempted", "your code raised", "not understood", "wrong", "right")
@@ -58,24 +61,23 @@ class Exercise:
 
     def check(self, answer: object = ...) -> Result:
         """Judge an answer; one that is a `Raised` says that the reader's code did."""
-        state, reason, misconception = RIGHT, self.insight, None
+        state, reason, misconception, example = RIGHT, self.insight, None, ""
         try:
             if isinstance(answer, Raised):
                 raise answer
-            if answer is ... or answer is None:
+            if answer is None or _unfinished(answer):
                 raise NotAttempted
             self.judge(answer)
         except NotAttempted:
             state, reason = NOT_ATTEMPTED, "put your answer where the starter has `...`."
         except Raised as raised:
-            state, reason = RAISED, str(raised)
+            state, reason, example = RAISED, "", str(raised)
         except Wrong as wrong:
             state = NOT_UNDERSTOOD if isinstance(wrong, NotUnderstood) else WRONG
             misconception = wrong.name
-            reason = wrong.because or self.misconceptions[wrong.name]
-            if wrong.example:
-                reason += f" {wrong.example}"
-        return Result(self.name, state, reason, misconception)
+            reason, example = self.misconceptions[wrong.name] if not wrong.because else "", wrong.because
+            example = f"{example} {wrong.example}".strip()
+        return Result(self.name, state, reason, misconception, example)
 
 
 @dataclass(frozen=True)
@@ -110,28 +112,43 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found.
+    """What a check found.  A terminal shows it in plain letters, a notebook as Markdown with its formulas.
 
     Attributes:
         exercise: its name.
         state: one of `STATES`.
-        reason: why; for a right answer, one more insight.
+        text: why, in words of the exercise, which are Markdown; for a right answer, one more insight.
         misconception: the name of a wrong answer's reason, if it is a known one.
+        example: what is said of this answer alone, in which the reader's own values or code may stand.
     """
 
     exercise: str
     state: str
-    reason: str
+    text: str
     misconception: str | None = None
+    example: str = ""
 
     @property
     def right(self) -> bool:
         """Whether the answer is right."""
         return self.state == RIGHT
 
+    @property
+    def reason(self) -> str:
+        """All that is said: the words of the exercise, then the example."""
+        return f"{self.text} {self.example}" if self.text and self.example else self.text or self.example
+
+    @property
+    def _head(self) -> str:
+        return {WRONG: "Wrong, because ", RIGHT: "Right. "}.get(self.state, self.state.capitalize() + ": ")
+
     def __repr__(self) -> str:
-        head = {WRONG: "Wrong, because ", RIGHT: "Right. "}.get(self.state, self.state.capitalize() + ": ")
-        return wrapped(head + self.reason)
+        return wrapped(f"{self._head}{plain(self.text).strip()} {self.example}".replace(":  ", ": ").rstrip())
+
+    def _repr_markdown_(self) -> str:
+        if self.state == RAISED:
+            return f"{self._head}\n\n```text\n{self.example}\n```"
+        return f"{self._head}{self.text.strip()} {_verbatim(self.example)}".strip()
 
 
 class Wrong(Exception):
@@ -169,10 +186,12 @@ def ask(function: Callable, *arguments, none: bool = False) -> object:
     Raises:
         NotAttempted: it returns `...`, or raises NotImplementedError.
         Raised: it raises.
-        Wrong: it is no function, returns nothing, or takes other arguments.
+        NotUnderstood: it is no function, or takes other arguments.
+        Wrong: it returns nothing.
     """
     if not callable(function):
         raise mistyped("a function", function)
+    _check_arguments(function, len(arguments))
     try:
         value = function(*copy.deepcopy(arguments))
     except NotImplementedError:
@@ -184,6 +203,18 @@ def ask(function: Callable, *arguments, none: bool = False) -> object:
     if value is None and not none:
         raise Wrong("nothing returned", because="your function returns None: is a `return` missing?")
     return value
+
+
+def _check_arguments(function: Callable, n: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # some functions that are written in C do not tell
+    try:
+        signature.bind(*range(n))
+    except TypeError:
+        because = f"the starter's function takes {n} argument{'s' * (n > 1)}; yours takes `{signature}`."
+        raise NotUnderstood("arguments", because=because) from None
 
 
 def run(path: Path) -> object:
@@ -352,6 +383,29 @@ def wrapped(text: str) -> str:
     return "\n".join(line if line.startswith("    ") else textwrap.fill(line, 84) for line in lines)
 
 
+def _unfinished(answer: object) -> bool:
+    """Whether an answer is `...`, or holds it where something was to be put in."""
+    if isinstance(answer, Mapping):
+        return any(map(_unfinished, answer.values()))
+    return answer is ... or (isinstance(answer, list | tuple) and any(map(_unfinished, answer)))
+
+
+def _verbatim(text: str) -> str:
+    """Markdown that shows the text as it is, but for what stands between backticks already."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(p if p[:1] == "`" and len(p) > 1 else re.sub(r"([\\*_$<>\[\]`|~])", r"\\\1", p) for p in parts)
+
+
+_LIBRARIES = (_PACKAGE, *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")))
+
+
 def _is_readers(filename: str) -> bool:
+    """Whether a frame's code is the reader's: no file of a library, and nothing that a library wrote while it ran."""
+    if filename.startswith("<"):  # a cell or a prompt; networkx and others give such names to what they compile
+        return filename.startswith(("<stdin>", "<string>", "<input>", "<ipython-input-", "<python-input-", "<console>"))
     path = Path(filename)
-    return not (path.is_relative_to(_PACKAGE) or {"site-packages", "dist-packages"} & set(path.parts))
+    return not (
+        any(path.is_relative_to(place) for place in _LIBRARIES)
+        or {"site-packages", "dist-packages"} & set(path.parts)
+        or path.name.startswith("__autograph_generated_file")
+    )
