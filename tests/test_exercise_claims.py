@@ -9,11 +9,8 @@ from dmol_molnet.counterexamples import k_chains, pair
 from dmol_molnet.exercises.ace import invariants
 from dmol_molnet.exercises.design_space import first_layer, order
 from dmol_molnet.exercises.effort import beyond_single
-from dmol_molnet.exercises.engine import Wrong
-from dmol_molnet.exercises.listed import irreps, letters
 from dmol_molnet.exercises.schnet import _breaks
 from dmol_molnet.nn.separation import body_term, untrained
-from dmol_molnet.so3 import Irrep
 
 
 def solution(name):
@@ -225,49 +222,6 @@ def test_work_for_pairs_is_told_from_work_for_single_neighbours():
         assert beyond_single(lambda n: f(positions(n))) is None  # noqa: B023
     for f in pairs:
         assert beyond_single(lambda n: f(positions(n)))  # noqa: B023
-
-
-# --- lists as readers write them
-
-
-@pytest.mark.parametrize(
-    "answer",
-    ["BDF", "B, D, F", "b d f", "B and D and F", "B/D/F", "(B, D, F)", "B; D; F.", ["F", "D", "b"], {"B", "D", "F"}]
-    + [("B", " d", "F"), np.array(["B", "D", "F"]), "BBDFF", iter("BDF"), "['B', 'D', 'F']", ["B, D", "F"]],
-    ids=repr,
-)
-def test_letters_are_read_however_they_are_written(answer):
-    assert letters(answer, "ABCDEF") == {"B", "D", "F"}
-
-
-@pytest.mark.parametrize("answer", ["BDG", "none of these", 3, 2.5, None, {"B": 1}, ["B", 4], "B-D", len], ids=repr)
-def test_what_is_no_list_of_letters_is_told(answer):
-    with pytest.raises(Wrong, match="type") as told:
-        letters(answer, "ABCDEF")
-    assert "letters from A to F" in told.value.because
-
-
-def test_no_letter_is_an_answer_too():
-    assert letters("", "ABC") == letters([], "ABC") == set()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    ["1o 2e 2e", "1o+2e+2e", "1o + 2x2e", "1x1o + 2x2e", "1o, 2e, 2e", "1O 2E 2E", ["1o", "2e", "2e"], "1o\n2e\n2e"]
-    + [(Irrep(1, -1), "2e", Irrep(2, 1)), np.array(["1o", "2e", "2e"]), '"1o", "2e", "2e"'],
-    ids=repr,
-)
-def test_irreps_are_read_however_they_are_written(answer):
-    assert irreps(answer) == ["1o", "2e", "2e"]
-
-
-@pytest.mark.parametrize(
-    "answer", ["1", "o1", "1a", 1, "vector", ["1o", 2], {"1o": 2}, "ax1o", "-1o", "1.5o"], ids=repr
-)
-def test_what_is_no_irrep_is_told(answer):
-    with pytest.raises(Wrong, match="type") as told:
-        irreps(answer)
-    assert "irreps, such as" in told.value.because
 
 
 # --- steps and kinks

@@ -10,8 +10,7 @@ import numpy as np
 
 from dmol_molnet import so3
 from dmol_molnet.exercises.effort import single_only
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
-from dmol_molnet.exercises.listed import letters
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 
 # ------------------------------------------------------------------------------------------------ A
 

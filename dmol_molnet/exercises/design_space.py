@@ -9,8 +9,7 @@ import numpy as np
 
 from dmol_molnet.counterexamples import pair
 from dmol_molnet.exercises.effort import single_only
-from dmol_molnet.exercises.engine import Wrong, ask, mistyped, number
-from dmol_molnet.exercises.listed import letters
+from dmol_molnet.exercises.engine import Wrong, ask, letters, mistyped, number
 from dmol_molnet.molecules import InputError
 from dmol_molnet.nn.design_space import build, defaults
 from dmol_molnet.symmetry import random_reflection, random_rotation

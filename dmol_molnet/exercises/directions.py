@@ -6,8 +6,7 @@ import numpy as np
 
 from dmol_molnet import so3, symmetry
 from dmol_molnet.exercises.effort import single_only
-from dmol_molnet.exercises.engine import Wrong, array, ask, number
-from dmol_molnet.exercises.listed import irreps
+from dmol_molnet.exercises.engine import Wrong, array, ask, irreps, number
 from dmol_molnet.molecules import Molecule
 
 # ------------------------------------------------------------------------------------------------ five numbers

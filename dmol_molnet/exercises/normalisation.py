@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, mistyped, number
-from dmol_molnet.exercises.listed import letters
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 
 # ------------------------------------------------------------------------------------------------ reference energies
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dmol_molnet.exercises.engine import Wrong, array, ask, number
-from dmol_molnet.exercises.listed import letters
+from dmol_molnet.exercises.engine import Wrong, array, ask, letters, number
 
 # ------------------------------------------------------------------------------------------------ a cutoff
 
@@ -22,7 +21,7 @@ def _breaks(f: Callable[[np.ndarray], np.ndarray], length: float, eps: float) ->
     Args:
         eps: of the type of numbers that f computes with; rounding limits how closely we can look.
     """
-    n = 2500 if eps < 1e-12 else 250
+    n = 1500 if eps < 1e-12 else 250
     centres, window = np.linspace(0, length, n + 1)[1:-1], 2 * length / n
     while True:
         left = np.maximum(centres - window / 2, 0)
@@ -35,7 +34,7 @@ def _breaks(f: Callable[[np.ndarray], np.ndarray], length: float, eps: float) ->
         if window < 1e-6 * length or 256 * eps / window > 0.005 / length:
             break
         odd = bends.max(axis=1) / (usual[1] + 100 * eps / window)
-        centres = centres[np.argsort(odd)[-400:]] if window < 1e-3 * length / 8 else centres
+        centres = centres[np.argsort(odd)[-400:]] if window < 1e-3 * length / 4 else centres
         window /= 8  # two of its sixteenths: what we look for is at most one of them away
     step, kink = (float(centres[found].min()) if found.any() else None for found in (steps, kinks))
     return step, kink

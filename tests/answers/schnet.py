@@ -388,7 +388,15 @@ RIGHT = {
         lambda t, c, n: tf.constant(2.0 * t * c * n),
         lambda t, c, n: int(2 * t * c * n),
     ],
-    "which-conserve": ["E B", ("b", "e"), "B, E", "B and E", "B/E", {"B", "E"}, np.array(["B", "E"])],
+    "which-conserve": [
+        "E B",
+        ("b", "e"),
+        "B, E",
+        "B and E",
+        "B/E",
+        {"B": True, "E": True, "A": False},
+        np.array(["B", "E"]),
+    ],
     "beat-the-mean": [
         lambda a, b: np.hypot(b.std(), b.mean() - a.mean()),
         lambda a, b: np.linalg.norm(b - a.mean()) / len(b) ** 0.5,
