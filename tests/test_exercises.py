@@ -49,6 +49,17 @@ def test_the_reference_passes_and_the_starter_is_not_attempted(exercise):
     assert exercise.check(defined(exercise.starter)).state == exercise.check().state == "not attempted"
 
 
+COMPLETE = ("symmetry", "graphs", "message_passing", "coordinates")
+"""The chapters of which each exercise has at least five other right answers, and five wrong ones besides those of a form."""
+
+
+@pytest.mark.parametrize("name", [name for chapter in COMPLETE for name in exercises.catalog(chapter)])
+def test_each_exercise_is_tried_with_many_answers(name):
+    formal = ("type", "shape", "nothing returned", "not finite", "no irrep", "no molecule")
+    assert len(RIGHT[name]) >= 5
+    assert sum(misconception not in formal for misconception, _ in WRONG[name]) >= 5 - (name == "which-2wl")
+
+
 @each_exercise
 def test_other_right_answers_pass(exercise):
     for answer in RIGHT.get(exercise.name, []):

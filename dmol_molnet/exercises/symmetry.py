@@ -121,28 +121,31 @@ def mend_the_model(answer: object) -> None:
 
     rng, order = np.random.default_rng(0), np.array([3, 5, 0, 1, 4, 2])
     # The second has two heaviest and two lightest atoms: what picks one of them knows the numbering.
-    for numbers in (np.array([6, 1, 8, 7, 1, 17]), np.array([1, 8, 6, 8, 1, 6])):
-        x = rng.normal(scale=1.5, size=(6, 3))
-        before, others = value(numbers, x), [value(numbers, x + rng.normal(scale=0.3, size=x.shape)) for _ in range(3)]
-        tolerance = 1e-5 * np.abs([before, *others]).max()
+    elements = np.array([[6, 1, 8, 7, 1, 17], [1, 8, 6, 8, 1, 6]])
+    shapes = rng.normal(scale=1.5, size=(2, 4, 6, 3))
+    values = np.array([[value(z, x) for x in of] for z, of in zip(elements, shapes, strict=True)])
+    tolerance = 1e-5 * np.abs(values).max()  # one value alone may vanish by accident
 
-        def changes(z, y, before=before, tolerance=tolerance):
-            return abs(value(z, y) - before) > tolerance
+    for z, x, before in zip(elements, shapes[:, 0], values[:, 0], strict=True):
 
-        if changes(numbers, x + [3.0, -1.0, 2.0]):
+        def changes(to, y, before=before):
+            return abs(value(to, y) - before) > tolerance
+
+        if changes(z, x + [3.0, -1.0, 2.0]):
             raise Wrong("where it is")
-        if any(changes(numbers, x @ random_rotation(seed).T) for seed in range(3)):
+        if any(changes(z, x @ random_rotation(seed).T) for seed in range(3)):
             raise Wrong("which way it lies")
-        if any(changes(numbers[o], x[o]) for o in (order, order[::-1], np.argsort(order))):
-            twins = " Which row is it, if two atoms are of the same element?" if len(set(numbers)) < 5 else ""
-            raise Wrong("how it is listed", twins.strip())
-        if changes(numbers, -x):
+        if any(changes(z[o], x[o]) for o in (order, order[::-1], np.argsort(order))):
+            twins = "Which row is it, where two atoms are of the same element?" if len(set(z)) == 3 else ""
+            raise Wrong("how it is listed", twins)
+        if changes(z, -x):
             raise Wrong("left and right")
-        if np.ptp([before, *others]) <= tolerance:
-            raise Wrong("blind to shape")
-        exchanged, replaced = numbers[[2, 1, 0, 3, 4, 5]], np.where(numbers == 8, 16, numbers)
-        if not changes(exchanged, x) and not changes(replaced, x):
-            raise Wrong("blind to elements")
+    if np.ptp(values[0]) <= tolerance:
+        raise Wrong("blind to shape")
+    z, x = elements[0], shapes[0, 0]
+    others = [z[order], z[order[::-1]], np.where(z == 8, 16, z), np.where(z == 1, 9, z)]
+    if np.ptp([values[0, 0], *(value(to, x) for to in others)]) <= tolerance:
+        raise Wrong("blind to elements")
 
 
 # ------------------------------------------------------------------------------------------------ vectors from scalars

@@ -1,17 +1,32 @@
 """Answers to the exercises of the chapter on graphs."""
 
+import base64
+import hashlib
+import json
+import math
+import pickle
+from collections import Counter
+
 import networkx as nx
+import numpy as np
 import tensorflow as tf
 
-from dmol_molnet import wl
+from dmol_molnet import Molecule, wl
 
 
 def joined(separator, own=True, order=True):
     return lambda o, n: separator.join([*([o] if own else []), *(sorted(n) if order else n)])
 
 
+def by_eccentricities(n):
+    """From the eccentricities: their different values, less one."""
+    return len(set(nx.eccentricity(nx.path_graph(n)).values())) - 1
+
+
 WRONG = {
     "refine-by-hand": [
+        ("merged too much", [{0, 2}, {1}, {3, 4}]),
+        ("split for no reason", [{0, 4}, {1}, {2}, {3}]),
         ("labels only", [range(5)]),
         ("stopped early", [[0, 3, 4], [1], [2]]),
         ("stopped early", "abcaa"),
@@ -23,6 +38,8 @@ WRONG = {
         ("type", 7),
     ],
     "longest-wait": [
+        ("another number", lambda n: round(n / 2) - 1),  # to even numbers: right for half of all
+        ("another number", lambda n: max(1, (n - 1) // 2)),  # wrong for two nodes only
         ("counts the last look", lambda n: (n - 1) // 2 + 1),
         ("end to end", lambda n: n - 1),
         ("end to end, nodes", lambda n: n),
@@ -33,6 +50,9 @@ WRONG = {
         ("type", lambda n: "three"),
     ],
     "mean-forgets": [
+        ("other proportions", (("NCO", 1), ("NC(N)(O)C", 1))),
+        ("all alike", (("OCO", 1), ("OC(O)(O)O", 1))),
+        ("same neighbours", (("NCO", 1), ("NC(=O)", 1))),
         ("other elements", (("NCO", 1), ("NCO", 2))),
         ("no neighbours", (("C", 0), ("CO", 0))),
         ("same neighbours", (("NCO", 1), ("OCN", 1))),
@@ -43,6 +63,9 @@ WRONG = {
         ("type", 5),
     ],
     "build-a-twin": [
+        ("turned around", ((3, 2), (7, 8))),
+        ("other colours", ((2, 3), (4, 5))),
+        ("no bond", ((1, 0), (5, 5))),
         ("no bond", ((0, 5), (1, 2))),
         ("shared atom", ((0, 1), (1, 2))),
         ("other colours", ((0, 1), (3, 8))),
@@ -51,6 +74,22 @@ WRONG = {
         ("type", "0-1 and 5-6"),
     ],
     "safe-name": [
+        ("a separator", joined("\0")),
+        ("a separator", joined("<SEP>")),
+        ("a separator", joined("\x1f")),
+        ("a separator", joined(" ; ")),
+        ("a separator", lambda o, n: o + "".join(f"§{x}" for x in sorted(n))),
+        ("a separator", lambda o, n: "".join(f"{x}###" for x in [o, *sorted(n)])),
+        ("a separator", lambda o, n: "|".join(x.replace("|", "||") for x in [o, *sorted(n)])),
+        ("a separator", lambda o, n: "|".join(x.replace("|", "\\|") for x in [o, *sorted(n)])),
+        ("a separator", lambda o, n: f"{len(n)}:" + joined("\x00\x01")(o, n)),
+        ("letters alike", lambda o, n: repr((o.lower(), sorted(x.lower() for x in n)))),
+        ("letters alike", lambda o, n: repr((o, sorted(x.strip() for x in n)))),
+        ("a digest", lambda o, n: str(hash((o, tuple(sorted(n)))))),
+        ("a digest", lambda o, n: hashlib.sha256(repr((o, sorted(n))).encode()).hexdigest()[:8]),
+        ("not the same twice", lambda o, n: f"{id(o)} {(o, sorted(n))!r}"),
+        ("not the same twice", lambda o, n: pickle.dumps([o, *sorted(n)])),  # remembers which objects are one
+        ("order", lambda o, n: repr((o, Counter(n)))),
         ("order", joined("|", order=False)),
         ("own label", lambda o, n: repr(sorted(n))),
         ("own among the others", lambda o, n: repr(sorted([o, *n]))),
@@ -63,7 +102,16 @@ WRONG = {
         ("a number", lambda o, n: hash((o, *sorted(n)))),
         ("type", lambda o, n: [o, *sorted(n)]),
     ],
-    "which-2wl": [("folklore", "folklore"), ("both", "Both"), ("neither", "neither "), ("type", "2-WL"), ("type", 2)],
+    "which-2wl": [
+        ("type", "not folklore"),
+        ("type", "oblivious or both"),
+        ("folklore", "the folklore variant"),
+        ("folklore", "folklore"),
+        ("both", "Both"),
+        ("neither", "neither "),
+        ("type", "2-WL"),
+        ("type", 2),
+    ],
 }
 """Wrong answers by exercise, each with the misconception that must be recognised."""
 
@@ -73,13 +121,43 @@ RIGHT = {
         [3, 1, 2, 0, 0],
         [(3, 4), [2], {1}, {0}],
         iter("abcdd"),
+        wl.refine(Molecule.from_smiles("CCC(C)C", hydrogens=False)).colors,
+        np.array([7, 5, 9, 1, 1]),
     ],
-    "longest-wait": [lambda n: wl.refine(nx.path_graph(n)).rounds, lambda n: tf.constant((n - 1) // 2)],
-    "mean-forgets": [(("O=CN", 1), ("NC(N)(O)O", 1)) and (("CSF", 1), ("CS(F)(F)C", 1))],
-    "build-a-twin": [((3, 2), (8, 7)), ((0, 1), (5, 6))],
+    "longest-wait": [
+        lambda n: wl.refine(nx.path_graph(n)).rounds,
+        lambda n: tf.constant((n - 1) // 2),
+        lambda n: math.ceil(n / 2) - 1,
+        lambda n: len({min(v, n - 1 - v) for v in range(n)}) - 1,
+        lambda n: n // 2 - (n % 2 == 0),
+        lambda n: np.floor((n - 1) / 2),
+        by_eccentricities,
+    ],
+    "mean-forgets": [
+        (("CSF", 1), ("CS(F)(F)C", 1)),
+        [["NCO", 1], ["OC(N)(O)N", 1]],
+        (("CPO", 1), ("CP(C)(O)O", 1)),
+        (("OC(O)(F)F", 1), ("OCF", 1)),
+        (("CCO", 1), ("CC(C)(O)O", 1)),
+        (("FC(N)(F)N", 1), ("FCN", np.int64(1))),
+    ],
+    "build-a-twin": [
+        ((3, 2), (8, 7)),
+        ((0, 1), (5, 6)),
+        [[6, 5], [1, 0]],
+        np.array([[2, 3], [7, 8]]),
+        ((5, 6), (0, 1)),
+    ],
     "safe-name": [
         lambda o, n: repr((o, sorted(n))),
         lambda o, n: f"{o.encode().hex()} {[x.encode() for x in sorted(n)]}",
+        lambda o, n: json.dumps([o, *sorted(n)]),
+        lambda o, n: "|".join(base64.b64encode(x.encode()).decode() for x in [o, *sorted(n)]),
+        lambda o, n: "".join(f"{len(x)}:{x}" for x in [o, *(x for x in sorted(n))]).encode(),
+        lambda o, n: "|".join(x.replace("%", "%25").replace("|", "%7C") for x in [o, *sorted(n)]),
+        lambda o, n: repr((o, sorted(Counter(n).items()))),
+        lambda o, n: f"{[len(x) for x in (o, *sorted(n))]}" + o + "".join(sorted(n)),
     ],
+    "which-2wl": ["Oblivious", " oblivious.", "the oblivious one", "oblivious 2-WL", "OBLIVIOUS"],
 }
 """Other right answers than the reference."""

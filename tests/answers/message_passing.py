@@ -5,6 +5,9 @@ import itertools
 import networkx as nx
 import numpy as np
 import tensorflow as tf
+from scipy.linalg import block_diag
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import shortest_path
 
 
 def sums(m, i, n):
@@ -82,8 +85,91 @@ def first_atoms(h, of, n):
 H, C, O = np.eye(3)[:, :, None]
 NOTHING = np.zeros((3, 1))
 
+
+def with_a_matrix_of_ones(h, i, j, W, U, b):
+    M = np.zeros((len(h), len(h)))
+    M[i, j] = 1
+    return np.tanh(h @ U + M @ h @ W + b)
+
+
+def depth_first(graph, a, b):
+    """The number of bonds on the first path that is found, not on the shortest."""
+    return len(next(nx.all_simple_paths(graph, a, b))) - 1 if a != b else 0
+
+
+def powers(graph, a, b):
+    """The first power of the adjacency matrix with an entry at (a, b)."""
+    nodes, M = list(graph), nx.to_numpy_array(graph, weight=None)
+    P = np.eye(len(nodes))
+    for t in range(len(nodes)):
+        if P[nodes.index(a), nodes.index(b)]:
+            return t
+        P = P @ M
+    return None
+
+
+def by_scipy(graph, a, b):
+    nodes = list(graph)
+    d = shortest_path(nx.to_numpy_array(graph, weight=None), unweighted=True)[nodes.index(a), nodes.index(b)]
+    return None if np.isinf(d) else d
+
+
+def tried(graph, a, b):
+    try:
+        return len(nx.shortest_path(graph, a, b)) - 1
+    except nx.NetworkXNoPath:
+        return None
+
+
+def breadth_first(graph, a, b):
+    seen, waiting = {a: 0}, [a]
+    for v in waiting:
+        for u in graph[v]:
+            if u not in seen:
+                seen[u] = seen[v] + 1
+                waiting.append(u)
+    return seen.get(b)
+
+
+def unions(sizes, bonds):
+    """With networkx, which renumbers by itself."""
+    graphs = []
+    for size, pairs in zip(sizes, bonds, strict=True):
+        graphs.append(nx.empty_graph(size))
+        graphs[-1].add_edges_from(pairs.tolist())
+    edges = list(nx.disjoint_union_all(graphs).to_directed().edges)
+    return [u for u, _ in edges], [v for _, v in edges]
+
+
+def blocks(sizes, bonds):
+    """From a block-diagonal adjacency matrix."""
+    matrices = []
+    for size, pairs in zip(sizes, bonds, strict=True):
+        matrices.append(np.zeros((size, size)))
+        matrices[-1][pairs[:, 0], pairs[:, 1]] = matrices[-1][pairs[:, 1], pairs[:, 0]] = 1
+    return np.nonzero(block_diag(*matrices))
+
+
+def by_molecule(pool):
+    return lambda h, of, n: np.array([pool(h[of == k]) for k in range(n)])
+
+
+def from_zero(extreme):
+    def f(h, of, n):
+        out = np.zeros((n, h.shape[1]))
+        extreme.at(out, of, h)
+        return out
+
+    return f
+
+
 WRONG = {
     "write-a-layer": [
+        ("twice", with_a_matrix_of_ones),
+        ("no message", lambda h, i, j, W, U, b: layer({})(h, i, j, W, U, b) if len(i) else h @ U),
+        ("other numbers", layer({"act": "np.arctan"})),
+        ("other numbers", layer({"sum": "np.array([m[i == v].max(0) if v in i else 0 * b for v in range(len(h))])"})),
+        ("other numbers", layer({"i": "np.r_[i, j]", "j": "np.r_[j, i]"})),  # every message goes both ways
         ("sender and receiver", layer({"i": "j", "j": "i"})),
         ("last message only", buffered),
         ("a mean", layer({"sum": "sums(m, i, len(h)) / np.maximum(np.bincount(i, minlength=len(h)), 1)[:, None]"})),
@@ -101,6 +187,11 @@ WRONG = {
         ("type", lambda h, i, j, W, U, b: "h"),
     ],
     "count-hydrogens": [
+        ("itself too", ([1, 0, 0], [1, 0, 0], 0)),
+        ("one too many", (H, H + C + O, 0)),
+        ("another number", (H, -H, [0])),
+        ("another number", (-H, NOTHING, [0])),
+        ("shape", (H.T, NOTHING, [0])),
         ("itself too", (H, H, [0])),
         ("all neighbours", (H + C + O, NOTHING, [0])),
         ("carbons", (C, NOTHING, [0])),
@@ -112,6 +203,10 @@ WRONG = {
         ("type", 1),
     ],
     "first-heard": [
+        ("another number", lambda graph, a, b: nx.dijkstra_path_length(graph, a, b, weight="order")),
+        ("another number", lambda graph, a, b: nx.resistance_distance(graph, a, b)),
+        ("another number", depth_first),
+        ("never", lambda graph, a, b: nx.single_source_shortest_path_length(graph, a).get(b, np.inf)),
         ("atoms, not bonds", distance(lambda d: d + 1)),
         ("half way", distance(lambda d: (d + 1) // 2)),
         ("between", distance(lambda d: max(d - 1, 0))),
@@ -122,6 +217,16 @@ WRONG = {
         ("never", lambda graph, a, b: nx.shortest_path_length(graph, a, b) if nx.has_path(graph, a, b) else -1),
     ],
     "one-batch": [
+        ("all of one size", batch(lambda sizes, bonds: [k * size for k, size in enumerate(sizes)])),
+        ("all of one size", batch(lambda sizes, bonds: [k * sizes[0] for k in range(len(sizes))])),
+        ("all of one size", batch(lambda sizes, bonds: [k * max(sizes) for k in range(len(sizes))])),
+        (
+            "other pairs",
+            batch(lambda sizes, bonds: running([s if len(b) else 0 for s, b in zip(sizes, bonds, strict=True)])),
+        ),
+        ("other pairs", batch(lambda sizes, bonds: running([1 + max(map(max, b), default=0) for b in bonds]))),
+        ("other pairs", batch(lambda sizes, bonds: running([1 + len(b) for b in bonds]))),  # as in trees
+        ("several times", lambda sizes, bonds: [2 * x for x in batch(lambda s, b: running(s))(sizes, bonds)]),
         ("all from 0", batch(lambda sizes, bonds: [0] * len(sizes))),
         ("all from 0", batch(lambda sizes, bonds: [0] * len(sizes), both=False)),
         ("numbered by bonds", batch(lambda sizes, bonds: running([len(b) for b in bonds]))),
@@ -134,6 +239,13 @@ WRONG = {
         ("type", lambda sizes, bonds: 3),
     ],
     "intensive-pooling": [
+        ("starts at zero", from_zero(np.maximum)),
+        ("no average", from_zero(np.minimum)),
+        ("no average", by_molecule(lambda h: np.sqrt((h**2).mean(axis=0)))),
+        ("no average", by_molecule(lambda h: h.std(axis=0))),
+        ("grows", by_molecule(lambda h: np.log(np.exp(h).sum(axis=0)))),
+        ("grows", by_molecule(lambda h: h.sum(axis=0) / max(len(h) - 1, 1))),
+        ("company", lambda h, of, n: np.array([h[of == k].mean(0) + h.mean(0) - h.mean(0).mean() for k in range(n)])),
         ("a sum", pooled(lambda total, count, h, n: total)),
         ("over the batch", pooled(lambda total, count, h, n: total / len(h))),
         ("by molecules", pooled(lambda total, count, h, n: total / n)),
@@ -147,6 +259,9 @@ WRONG = {
         ("shape", lambda h, of, n: h),
     ],
     "follows-or-not": [
+        ("D", "A, B, D, F"),
+        ("not B", {letter: letter in "AF" for letter in "ABCDEF"}),
+        ("type", "A-F"),
         ("C", "ABCF"),
         ("D", {"A", "B", "D", "F"}),
         ("E", "abef"),
@@ -165,9 +280,53 @@ RIGHT = {
         lambda h, i, j, W, U, b: np.tanh(
             h @ U + np.array([[(i == v) & (j == u) for u in range(5)] for v in range(5)]).sum(-1) @ h @ W + b
         ),
+        layer({}),
+        lambda h, i, j, W, U, b: np.tanh(
+            h @ U + csr_matrix((np.ones(len(i)), (i, j)), shape=(len(h), len(h))) @ (h @ W) + b
+        ),
+        lambda h, i, j, W, U, b: np.array(
+            [np.tanh(h[v] @ U + h[j[i == v]].sum(axis=0) @ W + b) for v in range(len(h))]
+        ),
+        lambda h, i, j, W, U, b: np.tanh(np.c_[h, np.eye(len(h))[i].T @ h[j]] @ np.r_[U, W] + b),
+        lambda h, i, j, W, U, b: tf.tanh(np.float32(h) @ np.float32(U) + np.float32(sums(h[j] @ W, i, len(h)) + b)),
     ],
-    "first-heard": [distance(lambda d: d)],
-    "intensive-pooling": [lambda h, of, n: np.array([h[of == k].max(axis=0) for k in range(n)])],
-    "follows-or-not": [("F", "a", "B")],
+    "count-hydrogens": [
+        (H, NOTHING, [0]),
+        ([1, 0, 0], [0, 0, 0], 0),
+        (H, -H - C - O, [1]),  # one of the three features is always 1
+        (tf.constant(H), tf.zeros((3, 1)), tf.zeros(1)),
+        [H.tolist(), (-2 * np.ones((3, 1))).tolist(), np.array([[2.0]])],
+    ],
+    "first-heard": [
+        distance(lambda d: d),
+        lambda graph, a, b: nx.single_source_shortest_path_length(graph, a).get(b),
+        powers,
+        by_scipy,
+        tried,
+        breadth_first,
+    ],
+    "one-batch": [
+        batch(lambda sizes, bonds: running(sizes)),
+        lambda sizes, bonds: (
+            np.concatenate([np.r_[b, b[:, ::-1]] + s for b, s in zip(bonds, running(sizes), strict=True)]).T
+        ),
+        unions,
+        blocks,
+        lambda sizes, bonds: tf.transpose(
+            tf.concat([tf.concat([b, tf.reverse(b, [1])], 0) + sum(sizes[:k]) for k, b in enumerate(bonds)], 0)
+        ),
+    ],
+    "intensive-pooling": [
+        by_molecule(lambda h: h.max(axis=0)),
+        by_molecule(lambda h: np.median(h, axis=0)),
+        by_molecule(lambda h: (h / (1 + np.exp(-h))).sum(axis=0) / (1 / (1 + np.exp(-h))).sum(axis=0)),
+        by_molecule(lambda h: np.average(h, axis=0, weights=np.exp(np.tanh(h.sum(axis=1))))),
+        by_molecule(lambda h: (abs(h) * h).sum(axis=0) / abs(h).sum(axis=0)),
+        by_molecule(lambda h: np.cbrt((h**3).mean(axis=0))),
+        by_molecule(lambda h: (h.min(axis=0) + h.max(axis=0)) / 2),
+        lambda h, of, n: tf.math.unsorted_segment_mean(h, of, n),
+        lambda h, of, n: (np.eye(n)[:, of] @ h) / np.eye(n)[:, of].sum(axis=1, keepdims=True),
+    ],
+    "follows-or-not": [("F", "a", "B"), "A, B, F", "A B F", "abf", {"A", "B", "F"}, "A and B and F"],
 }
 """Other right answers than the reference."""
