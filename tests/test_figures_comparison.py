@@ -46,3 +46,9 @@ def test_truth_is_said_in_words():
 def test_what_is_no_table_is_refused(header, rows, message):
     with pytest.raises(InputError, match=message):
         table(header, rows)
+
+
+def test_a_corner_without_a_name_is_no_header():
+    soup = BeautifulSoup(table(["", "x"], [["a", 1]])._repr_html_(), "html.parser")
+    assert [th.text for th in soup.select("thead th")] == ["x"]
+    assert len(soup.select("thead td")) == 1

@@ -35,7 +35,8 @@ class Table:
     def _repr_html_(self) -> str:
         sides = ["right" if right else "left" for right in self._right]
         head = "".join(
-            f'<th scope="col" class="{side}">{html.escape(text)}</th>'
+            # A corner without a name is no header: screen readers would announce an empty one.
+            f'<th scope="col" class="{side}">{html.escape(text)}</th>' if text else "<td></td>"
             for text, side in zip(self.header, sides, strict=True)
         )
         body = []
