@@ -49,11 +49,7 @@ def test_the_reference_passes_and_the_starter_is_not_attempted(exercise):
     assert exercise.check(defined(exercise.starter)).state == exercise.check().state == "not attempted"
 
 
-COMPLETE = ("symmetry", "graphs", "message_passing", "coordinates")
-"""The chapters whose exercises have at least five other right answers each, and five wrong ones beside those of form."""
-
-
-@pytest.mark.parametrize("name", [name for chapter in COMPLETE for name in exercises.catalog(chapter)])
+@pytest.mark.parametrize("name", [name for chapter in exercises.CHAPTERS for name in exercises.catalog(chapter)])
 def test_each_exercise_is_tried_with_many_answers(name):
     formal = ("type", "shape", "nothing returned", "not finite", "no irrep", "no molecule")
     assert len(RIGHT[name]) >= 5
