@@ -13,12 +13,24 @@ and a tensor of rank 2, [3, 3] on the last two axes, becomes R T Rᵀ, a pseudot
 "2e", has its 2l + 1 components m = -l … l on the last axis and transforms by `so3.wigner_d`; with l = 0 it has no axis.
 
 An output with one entry an atom (first axis) also follows a permutation of the atoms.
+
+What is equal on paper differs by rounding in a computer.  How much rounding an output has is *measured*: along a line
+x + t d of tiny steps in a random direction d, a smooth f is a straight line, and third differences leave the rounding,
+
+    noise^2 = mean of (f(t + 3) - 3 f(t + 2) + 3 f(t + 1) - f(t))^2 / 20                                   `_noise`
+
+So an energy in float32 is known as one whatever type it comes as, and an output that is zero by symmetry, and on a
+computer 1e-17, is not mistaken for an answer.
+
+Source of the differences: Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 1292 (2011).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +43,9 @@ KINDS = ("scalar", "pseudoscalar", "vector", "pseudovector", "tensor", "pseudote
 TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
 """The largest deviation, relative to the largest output, that counts as rounding, by type of the output."""
 
+_NOISES = 30.0  # so many times the noise can be rounding: the largest of many numbers, of both sides, elsewhere
+_COARSE = 1e-3  # where rounding can reach this part of the output, what is within it proves nothing
+_ORDINARY = 1e-6  # a smaller output is looked at more closely
 
 _ABSOLUTE = "the output depends on absolute positions: use differences of positions"
 
@@ -117,8 +132,9 @@ class Trial:
         output: f(g x).
         expected: D(g) f(x).
         deviation: the largest difference between the two, relative to the largest output.
-        tolerance: what counts as rounding.
-        hint: what a deviation looks like, or "".
+        tolerance: what counts as rounding, relative to the largest output.
+        hint: what a deviation looks like, or why there is no verdict, or "".
+        verdict: "right", "wrong", "too small to judge" or "not repeatable".
     """
 
     name: str
@@ -127,11 +143,12 @@ class Trial:
     deviation: float
     tolerance: float
     hint: str
+    verdict: str
 
     @property
     def passed(self) -> bool:
-        """Whether the deviation is within rounding."""
-        return self.deviation <= self.tolerance
+        """Whether f was found right, which is more than not found wrong."""
+        return self.verdict == "right"
 
 
 def check(
@@ -142,72 +159,66 @@ def check(
     tolerance: float | None = None,
     trials: int = 1,
     seed: int = 0,
+    scale: float | None = None,
 ) -> Iterator[Trial]:
     """Try f on permuted, translated, rotated and mirrored copies of a molecule, one trial at a time.
+
+    Where a deviation is larger than the tolerance, f is called some more times to measure how large its rounding is
+    (see the top of this file), and whether it repeats itself.
 
     Args:
         f: takes a `Molecule` and returns a number, an array or a tensor.
         molecule: one without symmetry tells most.  Without positions, only permutations are tried.
         output: one of `KINDS`: "scalar", "vector", "tensor", each also with "pseudo" before it; or an irrep, as "2e".
         per_atom: whether the first axis of the output counts atoms.
-        tolerance: relative; None takes that of the output's type (`TOLERANCE`).
+        tolerance: relative to the largest output; None takes that of the output's type (`TOLERANCE`).  Rounding that
+            was measured to be larger is allowed as well.
         trials: how many of each transformation.
         seed: of the transformations.
+        scale: size of an ordinary output, in its unit: deviations from a smaller one are held against it, and what is
+            smaller than tolerance times it is too small to judge.  None relies on the rounding that is measured.
 
     Raises:
         InputError: an output that does not have the shape it should, that is not finite, or an unknown kind.
     """
-    rng = np.random.default_rng(seed)
-    before = _evaluate(f, molecule, output, per_atom)
-    scale = float(np.abs(before).max(initial=0)) or 1.0
+    made = _Checked(f, molecule, output, per_atom, tolerance, scale)
+    if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
+        raise InputError(f"trials is how many of each are made, at least 1, not {quoted(trials)}")
+    return _trials(made, trials, np.random.default_rng(seed))
+
+
+def _trials(made: _Checked, trials: int, rng: np.random.Generator) -> Iterator[Trial]:
+    molecule, output, before = made.molecule, made.output, made.before
     scalar = "scalar" in output or (output not in KINDS and so3.Irrep.of(output).l == 0)
-    if tolerance is None:
-        tolerance = TOLERANCE.get(str(before.dtype), TOLERANCE["float64"])
-
-    def trial(name: str, other: Molecule, expected: np.ndarray, hint: Callable[[np.ndarray], str]) -> Trial:
-        after = _evaluate(f, other, output, per_atom)
-        if after.shape != expected.shape:
-            raise InputError(f"the output has the shape {list(expected.shape)}, and {list(after.shape)} when {name}")
-        deviation = float(np.abs(after - expected).max(initial=0)) / scale
-        return Trial(name, after, expected, deviation, tolerance, hint(after) if deviation > tolerance else "")
-
-    def alike(a: np.ndarray, b: np.ndarray) -> bool:
-        return float(np.abs(a - b).max(initial=0)) <= tolerance * scale
-
-    def turns() -> bool:
-        """Whether f follows rotations, so that mirrors alone are the trouble; four are tried."""
-        for turn in range(4):
-            R = random_rotation(turn)
-            if not alike(_evaluate(f, moved(molecule, matrix=R), output, per_atom), _transform(before, R, output)):
-                return False
-        return True
-
     for _ in range(trials):
         order = rng.permutation(len(molecule))
         if len(order) > 1 and (order == np.arange(len(order))).all():
             order = np.roll(order, 1)
-        expected = before[order] if per_atom else before
 
-        def hint(after: np.ndarray) -> str:
-            if per_atom and alike(after, before):
+        def hint(after: np.ndarray, alike: Callable, order: np.ndarray = order) -> str:
+            if made.per_atom and alike(after, before):
                 return "the output stayed where it was although the atoms moved: it does not follow them"
+            if not made.per_atom and before.shape[:1] == order.shape and alike(after, before[order]):
+                return "it has a row for each atom, and its rows follow the atoms: pass per_atom=True"
             return "the output depends on the order in which the atoms are listed"
 
-        yield trial("permuted", permuted(molecule, order), expected, hint)
+        yield made.trial("permuted", permuted(molecule, order), before[order] if made.per_atom else before, hint)
         if molecule.positions is None:
             continue
 
         shift = rng.normal(scale=3.0, size=3)
-        yield trial("translated", moved(molecule, shift=shift), before, lambda after: _ABSOLUTE)
+        yield made.trial("translated", moved(molecule, shift=shift), before, lambda after, alike: _ABSOLUTE)
 
         for name, R in (("rotated", random_rotation(rng)), ("mirrored", random_reflection(rng))):
             expected = _transform(before, R, output)
 
-            def hint(after: np.ndarray, name: str = name, R: np.ndarray = R, expected: np.ndarray = expected) -> str:
+            def hint(
+                after: np.ndarray, alike: Callable, name: str = name, R: np.ndarray = R, expected: np.ndarray = expected
+            ) -> str:
                 if alike(after, -expected):
                     it, other = _in_words(output)
                     return f"the sign is wrong: when {name}, it behaves as {other}, not as {it}"
-                if name == "mirrored" and turns():
+                if name == "mirrored" and made.turns(alike):
                     part = "a triple product" if scalar else "a cross product or the like"
                     return f"it follows rotations, but not this mirror: is {part} mixed in?"
                 if not scalar and alike(after, before):
@@ -218,7 +229,112 @@ def check(
                     return "the output depends on the orientation: use lengths and inner products"
                 return "the components do not turn together: is each treated alone, or a constant added?"
 
-            yield trial(name, moved(molecule, matrix=R), expected, hint)
+            yield made.trial(name, moved(molecule, matrix=R), expected, hint)
+
+
+class _Checked:
+    """A function under check: its output on the unmoved molecule, and what differs by no more than rounding.
+
+    Attributes:
+        before: f(x).
+        size: the largest |f(x)|.
+    """
+
+    def __init__(self, f, molecule, output, per_atom, tolerance, scale):
+        if not callable(f):
+            raise InputError(f"what is checked is a function of a molecule, not {quoted(f)}")
+        if not isinstance(molecule, Molecule):
+            raise InputError(_no_molecule(molecule))
+        for name, value in (("tolerance", tolerance), ("scale", scale)):
+            if value is not None and not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
+                raise InputError(f"{name} is a positive number or None, not {quoted(value)}")
+        self.f, self.molecule, self.output, self.per_atom, self.scale = f, molecule, output, per_atom, scale
+        self.before = self.evaluate(molecule)
+        self.size = _largest(self.before)
+        self.tolerance = TOLERANCE[_precision(self.before)] if tolerance is None else tolerance
+
+    def evaluate(self, molecule: Molecule) -> np.ndarray:
+        """f of the molecule, as floats."""
+        return _evaluate(self.f, molecule, self.output, self.per_atom)
+
+    @cached_property
+    def repeated(self) -> float:
+        """By how much calls on the same molecule differ: three, as a coin may fall twice on one side."""
+        again = [self.evaluate(self.molecule) for _ in range(3)]
+        return max(np.inf if y.shape != self.before.shape else _largest(y - self.before) for y in again)
+
+    @cached_property
+    def noise(self) -> float:
+        """The noise of f(x)."""
+        return _noise(self.evaluate, self.molecule)
+
+    def trial(self, name: str, other: Molecule, expected: np.ndarray, hint: Callable) -> Trial:
+        """f of a moved molecule, judged; `hint(output, alike)` says what a deviation looks like."""
+        after = self.evaluate(other)
+        if after.shape != expected.shape:
+            raise InputError(f"the output has the shape {list(expected.shape)}, and {list(after.shape)} when {name}")
+        off = _largest(after - expected)
+        floor, coarse = self.floor(off, other), max(_COARSE, 10 * self.tolerance) * self.size
+        allowed = max(self.tolerance * self.size, floor)
+        why, verdict = "", "right"
+        if off > allowed:
+            verdict, why = "wrong", hint(after, lambda a, b: _largest(a - b) <= allowed)
+        elif floor >= coarse and _NOISES * self.repeated >= max(off, self.tolerance * self.size) > 0:
+            verdict = "not repeatable"
+            why = f"two calls on the same molecule differ by {self.repeated:.0e}: switch off dropout or noise"
+        elif floor >= coarse:
+            verdict, why = "too small to judge", _too_small(self.size)
+        unit = self.size or _largest(after) or 1.0
+        return Trial(name, after, expected, off / unit, allowed / unit, why, verdict)
+
+    def floor(self, off: float, other: Molecule) -> float:
+        """What cannot be told from rounding, of an output that is off by `off` at the moved molecule `other`."""
+        floor = self.tolerance * (self.scale or 0.0)
+        if off <= max(self.tolerance * self.size, floor) and self.size >= _ORDINARY:
+            return floor
+        noise = max(self.noise, self.repeated)
+        if off < _COARSE * self.size or self.size < _ORDINARY or noise > _COARSE**2 * self.size:
+            noise = max(noise, _noise(self.evaluate, other))  # else it is clear without
+        floor = max(floor, _NOISES * noise)
+        if self.scale is None and (floor >= _COARSE * self.size or (not noise and self.size < _ORDINARY)):
+            # Nothing but rounding, it seems.  Since rounding is often exactly zero, what went in says how large it
+            # may be elsewhere: a product of two sums over atoms.
+            x = 1.0 if self.molecule.positions is None else max(1.0, _largest(self.molecule.positions))
+            floor = max(floor, np.finfo(float).eps * (x * self.molecule.numbers.sum()) ** 2)
+        return floor
+
+    def turns(self, alike: Callable) -> bool:
+        """Whether f follows rotations, so that mirrors alone are the trouble; four are tried."""
+        for R in map(random_rotation, range(4)):
+            if not alike(self.evaluate(moved(self.molecule, matrix=R)), _transform(self.before, R, self.output)):
+                return False
+        return True
+
+
+def _precision(value: np.ndarray) -> str:
+    """The type that numbers were computed in, as far as they show it: float(x) of a float32 is a float32 still."""
+    if value.dtype == np.float64 and (value != value.round()).any():
+        with np.errstate(over="ignore", under="ignore"):
+            return "float32" if (value.astype(np.float32) == value).all() else "float64"
+    return str(value.dtype) if str(value.dtype) in TOLERANCE else "float64"
+
+
+def _noise(evaluate: Callable[[Molecule], np.ndarray], molecule: Molecule, points: int = 12) -> float:
+    """The rounding noise of an output near a molecule, as its largest component has it; 0 without positions.
+
+    The fourth largest difference of a line, since a jump or a kink (two distances that change their order) is no noise,
+    and touches three neighbouring differences.
+    """
+    if molecule.positions is None:
+        return 0.0
+    x = molecule.positions
+    # Steps of a few units in the last place of float32, in which a network may compute.
+    d = 1e-6 * max(1.0, _largest(x)) * np.random.default_rng(1).normal(size=x.shape)
+    line = [evaluate(_at(molecule, x + t * d)) for t in range(1, points + 1)]
+    if len({y.shape for y in line}) > 1:
+        return 0.0
+    third = np.diff(np.reshape(line, (points, -1)).astype(float), n=3, axis=0)
+    return float(np.sort(np.abs(third).max(axis=1, initial=0))[-4]) / 20**0.5
 
 
 def assert_equivariant(
@@ -229,6 +345,7 @@ def assert_equivariant(
     tolerance: float | None = None,
     trials: int = 3,
     seed: int = 0,
+    scale: float | None = None,
 ) -> None:
     """Do nothing if f transforms as it should under all transformations tried; raise with the reason if not.
 
@@ -236,17 +353,20 @@ def assert_equivariant(
 
     Raises:
         NotEquivariantError: f does not.
-        InputError: as `check`; or the output is zero, so that the check would prove nothing.
+        InputError: as `check`; or the output is zero, or as small as its rounding, or another one in each call, so that
+            the check would prove nothing.
     """
-    if not np.any(_evaluate(f, molecule, output, per_atom)):
-        raise InputError("the output is zero, which proves nothing; take a molecule with less symmetry")
-    for trial in check(f, molecule, output, per_atom, tolerance, trials, seed):
-        if not trial.passed:
+    unclear = None
+    for trial in check(f, molecule, output, per_atom, tolerance, trials, seed, scale):
+        if trial.verdict == "wrong":
             raise NotEquivariantError(
                 f"{trial.hint} ({trial.name}; off by {trial.deviation:.1e} of the largest output, "
                 f"{trial.tolerance:.0e} is allowed)\n  expected {_short(trial.expected)}\n  found    "
                 f"{_short(trial.output)}"
             )
+        unclear = unclear or (None if trial.passed else trial)
+    if unclear:
+        raise InputError(f"{unclear.hint} ({unclear.name}: {unclear.verdict})")
 
 
 def report(
@@ -256,22 +376,54 @@ def report(
     per_atom: bool = False,
     tolerance: float | None = None,
     seed: int = 0,
+    scale: float | None = None,
 ) -> None:
     """Print f of a molecule, and of a permuted, translated, rotated and mirrored copy, each with its verdict.
 
-    Of a long output, the first three numbers are shown.
+    Of a long output, the first three numbers are shown.  Below a verdict that is not "as it must be" stands what it
+    looks like.
 
     Args, Raises: as for `check`.
     """
-    before = _evaluate(f, molecule, output, per_atom)
-    print(f"{'original':11} {_short(before, 3)}")
-    for trial in check(f, molecule, output, per_atom, tolerance, seed=seed):
-        unchanged = np.array_equal(trial.expected, before)
+    made, said = _Checked(f, molecule, output, per_atom, tolerance, scale), ""
+    print(f"{'original':11} {_short(made.before, 3)}")
+    for trial in _trials(made, 1, np.random.default_rng(seed)):
+        unchanged = np.array_equal(trial.expected, made.before)
         right = "unchanged, as it must be" if unchanged else "changed as it must"
-        verdict = right if trial.passed else f"WRONG by {trial.deviation:.0e}"
+        verdict = {"right": right, "wrong": f"WRONG by {trial.deviation:.0e}"}.get(trial.verdict, trial.verdict)
         print(f"{trial.name:11} {_short(trial.output, 3)}   {verdict}")
-        if trial.hint:
+        if trial.hint and (trial.verdict == "wrong" or trial.hint != said):  # why there is no verdict is said once
             print(f"  {trial.hint}")
+        said = trial.hint
+
+
+def _at(molecule: Molecule, x: np.ndarray) -> Molecule:
+    """The molecule at other positions, unchecked, since it is needed often."""
+    other = copy(molecule)
+    x.setflags(write=False)
+    object.__setattr__(other, "positions", x)
+    return other
+
+
+def _too_small(size: float) -> str:
+    if not size:
+        return "the output is zero, which proves nothing: take a molecule with less symmetry"
+    return f"the output, at most {size:.0e}, is no more than rounding: take a less symmetric molecule"
+
+
+def _no_molecule(value: object) -> str:
+    """What to do with something that is no `Molecule`."""
+    if isinstance(value, str):
+        return f"this needs a Molecule, not text: Molecule.from_smiles({quoted(value)}).embed() makes one of a SMILES"
+    if type(value).__module__.startswith("ase."):
+        return "this needs a Molecule, not an ase.Atoms: Molecule.from_ase(atoms) makes one"
+    if type(value).__module__.startswith("rdkit."):
+        return "this needs a Molecule, not one of RDKit: Molecule.from_rdkit(mol) makes one"
+    return f"this needs a Molecule, not {quoted(value)}"
+
+
+def _largest(value: np.ndarray) -> float:
+    return float(np.abs(value).max(initial=0))
 
 
 def _known(output: str) -> None:
@@ -294,9 +446,27 @@ def _in_words(output: str) -> tuple[str, str]:
 def _evaluate(f: Callable[[Molecule], object], molecule: Molecule, output: str, per_atom: bool) -> np.ndarray:
     """f of the molecule as an array of floats, of a shape that fits."""
     _known(output)
-    value = np.asarray(f(molecule))
-    if value.dtype.kind not in "fiu":
-        raise InputError(f"the output must be numbers; it is {quoted(value)}")
+    try:
+        answer = f(molecule)
+    except InputError:
+        raise
+    except Exception as error:
+        if molecule.positions is not None:
+            raise
+        raise InputError(
+            f"the function fails on {molecule}, which has no positions ({quoted(error)}); embed() gives it some"
+        ) from error
+    try:
+        value = np.asarray(answer)
+    except (TypeError, ValueError):
+        value = None
+    if (value is None or value.dtype.kind not in "fiu") and isinstance(answer, tuple | list | dict):
+        raise InputError(
+            f"the output must be one number or array, not a {type(answer).__name__} of {len(answer)}: check one part "
+            f"at a time, as lambda m: f(m)[{quoted(next(iter(answer), 0)) if isinstance(answer, dict) else 0}]"
+        )
+    if value is None or value.dtype.kind not in "fiu":
+        raise InputError(f"the output must be numbers; it is {quoted(answer)}")
     value = value if value.dtype.kind == "f" else value.astype(float)
     if not np.isfinite(value).all():
         raise InputError("the output is not finite: there is a nan or an infinity in it")

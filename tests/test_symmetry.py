@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 
+import ase
 import numpy as np
 import pytest
 from hypothesis import given
@@ -227,6 +228,222 @@ def test_report_prints_five_lines(capsys):
     assert lines[4].strip() == "the output depends on the orientation: use lengths and inner products"
 
 
+# ------------------------------------------------------------------------------------------------ the third verdict
+
+
+METHANE = Molecule([6, 1, 1, 1, 1], 0.63 * np.array([[0, 0, 0], [1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]]))
+
+
+def of_type(dtype, f):
+    """f, computed in another type, and handed back as Python's floats."""
+
+    def rounded(molecule):
+        x = np.asarray(molecule.positions, dtype)
+        r = np.sqrt(((x[:, None] - x) ** 2).sum(axis=-1)) + np.eye(len(x), dtype=dtype)
+        return f(np.asarray(molecule.numbers, dtype), x, r)
+
+    return rounded
+
+
+energy_32 = of_type(np.float32, lambda z, x, r: float(z @ np.exp(-r) @ z))
+dipole_32 = of_type(np.float32, lambda z, x, r: ((z - z.mean()) @ x).tolist())
+shifted_32 = of_type(np.float32, lambda z, x, r: float(z @ np.exp(-r) @ z) - 1000 / 3)  # no float32 number any more
+forces_32 = of_type(
+    np.float32, lambda z, x, r: np.einsum("ij,ijx->ix", np.outer(z, z) * np.exp(-r) / r, x[:, None] - x).astype(float)
+)
+
+
+def verdicts(f, molecule, *arguments, **more):
+    return [trial.verdict for trial in check(f, molecule, *arguments, **more)]
+
+
+@pytest.mark.parametrize("f", [dipole, dipole_32, lambda m: np.cross(dipole(m), 3 * dipole(m)), lambda m: np.zeros(3)])
+def test_zero_by_symmetry_is_neither_right_nor_wrong(f, capsys):
+    assert np.abs(f(METHANE)).max() < 1e-6
+    assert "wrong" not in verdicts(f, METHANE, "vector", trials=5)
+    assert "right" not in verdicts(f, METHANE, "vector", trials=5)
+    with pytest.raises(InputError, match=r"no more than rounding|proves nothing"):
+        assert_equivariant(f, METHANE, "vector")
+    report(f, METHANE, "vector")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6, "five lines, and once the reason"
+    assert sum("too small to judge" in line for line in lines) == 4
+    assert max(map(len, lines)) <= 84
+
+
+def test_zero_that_a_motion_makes_something_is_wrong():
+    assert "wrong" in verdicts(lambda m: m.numbers @ m.positions, METHANE, "vector")
+    assert verdicts(lambda m: np.abs(dipole(m)) + np.abs(m.positions[0]), METHANE, "vector")[1] == "wrong"
+
+
+@pytest.mark.parametrize("slope", [1e-4, 1e-9, 1e-14])
+def test_forces_near_a_minimum_are_judged_as_far_as_rounding_lets(slope):
+    """Two atoms on a spring near its length, where terms of size 1 cancel to `slope`."""
+
+    def spring(molecule):
+        d = molecule.positions[:, None] - molecule.positions
+        r = np.linalg.norm(d, axis=-1)[..., None] + np.eye(len(molecule))[..., None]
+        return (d / r * (r - 1) - d / r * 0.3).sum(axis=1)
+
+    atoms = Molecule([6, 8], [[0.1, 0.2, 0.3], np.array([0.1, 0.2, 0.3]) + (1.3 + slope) * np.array([2, -1, 2]) / 3])
+    assert set(verdicts(spring, atoms, "vector", True, trials=3)) <= {
+        "right" if slope > 1e-10 else "too small to judge"
+    }
+    wrong = lambda m: spring(m) * (1 + 0.1 * np.arange(len(m)))[:, None]  # noqa: E731
+    assert "wrong" in verdicts(wrong, atoms, "vector", True) or slope < 1e-10
+
+
+def test_precision_is_seen_in_the_numbers_and_not_in_their_type():
+    for f, output, per_atom in (
+        (energy_32, "scalar", False),
+        (shifted_32, "scalar", False),
+        (forces_32, "vector", True),
+    ):
+        assert np.asarray(f(ALANINE)).dtype == np.float64
+        assert_equivariant(f, ALANINE, output, per_atom, trials=5)
+    tilted = lambda m: energy_32(m) * (1 + 1e-3 * np.sin(m.positions[0, 0]))  # noqa: E731
+    with pytest.raises(NotEquivariantError, match=r"absolute positions|order"):
+        assert_equivariant(tilted, ALANINE)
+
+
+def test_units_do_not_matter():
+    for unit in (1e-30, 1e-9, 1e20):
+        assert_equivariant(lambda m, u=unit: u * forces(m), ALANINE, "vector", per_atom=True)
+        with pytest.raises(NotEquivariantError):
+            assert_equivariant(
+                lambda m, u=unit: u * forces(m) * (1 + 1e-6 * m.positions[0, 0]), ALANINE, "vector", True
+            )
+
+
+def test_scale_says_what_is_small():
+    tiny = lambda m: 1e-8 * dipole(m)  # noqa: E731
+    assert set(verdicts(tiny, ALANINE, "vector")) == {"right"}
+    assert set(verdicts(tiny, ALANINE, "vector", scale=10.0)) == {"too small to judge"}
+    assert set(verdicts(dipole, ALANINE, "vector", scale=10.0)) == {"right"}
+    assert verdicts(lambda m: dipole(m) + 1e-6, ALANINE, "vector", scale=1e8)[2] == "too small to judge"
+
+
+@pytest.mark.parametrize("amount", [1e-3, 0.3])
+def test_dropout_and_noise_are_told_from_a_lack_of_symmetry(amount, capsys):
+    rng = np.random.default_rng(0)
+    noisy = lambda m: energy(m) * (1 + amount * (rng.random() - 0.5))  # noqa: E731
+    dropout = lambda m: forces(m) * (rng.random(len(m)) > amount)[:, None]  # noqa: E731
+    assert set(verdicts(noisy, ALANINE, trials=5)) == {"not repeatable"}
+    assert "wrong" not in verdicts(dropout, ALANINE, "vector", True, trials=5)
+    with pytest.raises(InputError, match="two calls on the same molecule differ by"):
+        assert_equivariant(noisy, ALANINE)
+    report(noisy, ALANINE)
+    assert capsys.readouterr().out.count("switch off dropout or noise") == 1
+    hardly = lambda m: energy(m) * (1 + 1e-7 * rng.random())  # noqa: E731
+    assert_equivariant(hardly, ALANINE)  # as sums in another order, on several threads
+    assert "wrong" in verdicts(lambda m: hardly(m) + dipole(m)[0], ALANINE)
+
+
+def test_per_atom_forgotten_is_named():
+    for f, output in ((forces, "vector"), (lambda m: m.numbers / 7, "scalar")):
+        with pytest.raises(NotEquivariantError, match="pass per_atom=True"):
+            assert_equivariant(f, ALANINE, output)
+
+
+# Functions known to be right, and known to be wrong by the second entry: what of them breaks the law.
+U = np.array([0.3, -0.5, 0.8])
+
+
+def far(molecule):
+    """How far the molecule reaches along a fixed axis: no rotation leaves that as it is."""
+    return np.abs((molecule.positions - molecule.positions.mean(axis=0)) @ U).max()
+
+
+SURELY_RIGHT = {
+    **{name: RIGHT[name] for name in RIGHT if name not in ("charges", "float32")},
+    "energy in J": (lambda m: 1.6e-19 * energy(m), "scalar", False),
+    "forces, float32": (forces_32, "vector", True),
+    "energy, float32": (energy_32, "scalar", False),
+    "shifted, float32": (shifted_32, "scalar", False),
+    "dipole, float32": (dipole_32, "vector", False),
+    "a x a": (lambda m: np.cross(dipole(m), 3 * dipole(m)), "pseudovector", False),
+    "charge": (lambda m: (m.numbers - m.numbers.mean()).sum(), "scalar", False),
+    "charges": (lambda m: m.numbers - m.numbers.mean(), "scalar", True),
+    "sorted": (lambda m: np.sort(np.linalg.norm(pairs(m)[0], axis=-1).ravel()), "scalar", False),
+    "2e": (moment(2), "2e", False),
+}
+SURELY_WRONG = {
+    "positions": (lambda m: (m.positions**2).sum(), "scalar", False),
+    "origin": (lambda m: m.numbers @ m.positions, "vector", False),
+    "order": (lambda m: energy(m) + 1e-6 * (np.arange(len(m)) @ m.positions @ U), "scalar", False),
+    "axis": (lambda m: energy(m) * (1 + 1e-6 * far(m)), "scalar", False),
+    "axis, float32": (lambda m: energy_32(m) * (1 + 0.01 * far(m)), "scalar", False),
+    "axis in J": (lambda m: 1.6e-19 * energy(m) * (1 + 1e-6 * far(m)), "scalar", False),
+    "ReLU": (lambda m: np.maximum(forces(m), 0), "vector", True),
+    "constant": (lambda m: forces(m) + [0, 0, 1e-4], "vector", True),
+    "rows": (lambda m: np.arange(1.0, len(m) + 1), "scalar", True),
+    "forces as scalars": (forces, "scalar", True),
+    "forces of no atoms": (forces, "vector", False),
+}
+WRONG_WHERE_NOT_ZERO = {
+    "triple product": (lambda m: energy(m) + triple_product(m), "scalar", False, triple_product),
+    "torque": (torque, "vector", False, torque),
+    "dipole": (dipole, "pseudovector", False, dipole),
+}
+
+
+def geometries(n, seed=0):
+    """Molecules in space of 2 to 9 atoms: without symmetry, planar, rings, rods, tetrahedra, octahedra, lattices.
+
+    A third of them is shaken, by 1e-3 down to 1e-12 Å.
+    """
+    rng = np.random.default_rng(seed)
+    for i in range(n):
+        a = int(rng.integers(2, 10))
+        z, x = rng.choice([1, 6, 7, 8, 9, 16, 17], a), 1.5 * rng.normal(size=(a, 3))
+        angle = 2 * np.pi * np.arange(a) / a
+        shape = ("none", "plane", "ring", "rod", "tetrahedron", "octahedron", "lattice")[i % 7]
+        if shape == "plane":
+            x[:, 2] = 0
+        elif shape == "ring":
+            z, x = np.full(a, 6), 0.3 * a * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+        elif shape == "rod":
+            x = np.outer(np.arange(a), [1.2, 0, 0])
+        elif shape == "tetrahedron":
+            z, x = METHANE.numbers, METHANE.positions
+        elif shape == "octahedron":
+            z, x = np.array([16] + [9] * 6), 1.56 * np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
+        elif shape == "lattice":
+            x = np.unique(1.3 * np.round(x), axis=0)
+            x = x if len(x) > 1 else np.diag([0, 1.3, 1.3])[:2]
+            z = z[: len(x)]
+        nearest = (np.linalg.norm(x[:, None] - x, axis=-1) + 9 * np.eye(len(x))).min()
+        x = x * max(1.0, 0.8 / nearest) @ random_rotation(rng).T
+        if rng.random() < 1 / 3:
+            x = x + 10.0 ** -rng.integers(3, 13) * rng.normal(size=x.shape)
+        yield Molecule(z, x + rng.normal(size=3))
+
+
+@pytest.mark.parametrize("n", [150])
+def test_no_verdict_is_false(n):
+    """Right is never called wrong, nor wrong right; where nothing is said, the output is no more than rounding."""
+    rng = np.random.default_rng(1)
+    pick = lambda these, k: [these[name] for name in rng.choice(list(these), k, replace=False)]  # noqa: E731
+    said = {"right": 0, "wrong": 0, "too small to judge": 0}
+    for i, molecule in enumerate(geometries(n)):
+        for f, output, per_atom in pick(SURELY_RIGHT, 3):
+            trials = list(check(f, molecule, output, per_atom, trials=2, seed=i))
+            found = {trial.verdict for trial in trials}
+            assert found <= {"right", "too small to judge"}, (i, f, trials)
+            if "right" not in found:  # a right function deviates by its rounding alone
+                assert max(trial.deviation for trial in trials) > 1e-6 or np.abs(f(molecule)).max() < 1e-12, (i, f)
+            said[trials[0].verdict] += 1
+        for f, output, per_atom in pick(SURELY_WRONG, 2):
+            found = verdicts(f, molecule, output, per_atom, trials=3, seed=i)
+            assert "wrong" in found, (i, f, found)
+            said["wrong"] += 1
+        for f, output, per_atom, part in pick(WRONG_WHERE_NOT_ZERO, 1):
+            found = verdicts(f, molecule, output, per_atom, trials=2, seed=i)
+            if np.abs(part(molecule)).max() > 1e-7 * np.abs(f(molecule)).max() and np.abs(part(molecule)).max() > 1e-7:
+                assert "wrong" in found, (i, f, found)
+    assert min(said.values()) > n / 5, said
+
+
 # ------------------------------------------------------------------------------------------------ transformations
 
 
@@ -315,6 +532,18 @@ def test_a_mirror_exchanges_handedness_and_a_rotation_does_not():
         (lambda: list(check(lambda m: np.nan, WATER)), "not finite"),
         (lambda: list(check(lambda m: np.ones(int(100 * np.abs(m.positions).sum())), WATER)), r"shape \[\d+\], and"),
         (lambda: assert_equivariant(lambda m: 0.0, WATER), "proves nothing"),
+        (lambda: report(3.0, WATER), r"a function of a molecule, not 3\.0"),
+        (lambda: report(energy, "CCO"), r"needs a Molecule, not text: Molecule\.from_smiles\('CCO'\)\.embed"),
+        (lambda: report(energy, ase.Atoms("OH2")), r"Molecule\.from_ase\(atoms\)"),
+        (lambda: report(energy, WATER.to_rdkit()), r"Molecule\.from_rdkit\(mol\)"),
+        (lambda: report(energy, WATER.positions), "this needs a Molecule, not array"),
+        (lambda: report(energy, Molecule.example("water")), r"no positions .*embed\(\) gives it some"),
+        (lambda: report(lambda m: (energy(m), forces(m)), WATER), r"not a tuple of 2: .*lambda m: f\(m\)\[0\]"),
+        (lambda: report(lambda m: {"energy": energy(m)}, WATER), r"not a dict of 1: .*f\(m\)\['energy'\]"),
+        (lambda: report(lambda m: None, WATER), "must be numbers; it is None"),
+        (lambda: report(energy, WATER, tolerance=0.0), r"tolerance is a positive number or None, not 0\.0"),
+        (lambda: report(energy, WATER, scale="eV"), "scale is a positive number or None, not 'eV'"),
+        (lambda: check(energy, WATER, trials=0), "at least 1, not 0"),
         (lambda: permuted(WATER, [0, 0, 1]), "a permutation of 0 … 2"),
         (lambda: permuted(WATER, [0, 1]), "a permutation of 0 … 2"),
         (lambda: moved(WATER, 2 * np.eye(3)), "orthogonal"),
