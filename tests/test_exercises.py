@@ -50,7 +50,7 @@ def test_the_reference_passes_and_the_starter_is_not_attempted(exercise):
 
 
 COMPLETE = ("symmetry", "graphs", "message_passing", "coordinates")
-"""The chapters of which each exercise has at least five other right answers, and five wrong ones besides those of a form."""
+"""The chapters whose exercises have five other right answers each, and five wrong ones, not counting those of form."""
 
 
 @pytest.mark.parametrize("name", [name for chapter in COMPLETE for name in exercises.catalog(chapter)])
