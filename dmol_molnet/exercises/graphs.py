@@ -21,6 +21,8 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 
 def _partition(answer: object, n: int) -> set[frozenset[int]]:
     """Groups of nodes 0 … n-1 from a list of groups, a list of colours, or colours by node."""
+    if isinstance(answer, str) and len(answer) != n:  # a letter for each atom is a list of colours
+        raise mistyped("a list of groups of atoms without quotes around it, such as `[{0, 1}, {2}]`", answer)
     try:
         answer = answer if isinstance(answer, Mapping) else list(answer)
         if isinstance(answer, Mapping):
@@ -34,6 +36,8 @@ def _partition(answer: object, n: int) -> set[frozenset[int]]:
             groups.setdefault(color, set()).add(v)
     except (TypeError, ValueError):
         raise mistyped("a list of groups of atoms, such as `[{0, 1}, {2}]`", answer) from None
+    if sorted(v for v, _ in pairs) == list(range(1, n + 1)):
+        raise Wrong("from 1")
     if sorted(v for v, _ in pairs) != list(range(n)):
         raise Wrong("not every atom once")
     return {frozenset(group) for group in groups.values()}
@@ -76,6 +80,7 @@ def longest_wait(answer: object) -> None:
         ("end to end, nodes", lambda n: n),
         ("even and odd", lambda n: n // 2),
         ("half a round", lambda n: n / 2 - 1),
+        ("not whole", lambda n: (n - 1) / 2),
         ("half a round", lambda n: n // 2 - 1),
     ]:
         if found == [f(n) for n in sizes]:
