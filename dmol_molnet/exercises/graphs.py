@@ -210,13 +210,13 @@ def safe_name(answer: object) -> None:
             for one, two in tries:
                 if same(one, two):
                     raise Wrong("a separator", f"It gives the same for {pair(one, two)}.")
-    # All short labels of the characters that separate or escape.
-    characters = "".join(dict.fromkeys("".join(found)))[:4]
+    # All short labels of the characters that separate or escape, and a few that look like counts or lists.
+    characters = "".join(dict.fromkeys("".join(found)))[:3]
     short = ["".join(c) for n in range(3) for c in itertools.product(f"a{characters}", repeat=n)]
-    for labels, most in ((short, 2), (["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"], 3)):
+    for labels in (short, ["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"]):
         seen = {}
         for own in labels:
-            for n in range(most + 1):
+            for n in range(3):
                 for near in itertools.combinations_with_replacement(labels, n):
                     other = seen.setdefault(name(own, list(near)), (own, list(near)))
                     if other != (own, list(near)):
