@@ -226,7 +226,8 @@ def test_no_latex_reaches_a_terminal(exercise, tmp_path, capsys):
     shown = [str(x) for x in results] + [exercises.hint(exercise.name, k) for k in (1, 2, 3)]
     shown += [exercises.solution(exercise.name), exercises.start_file(exercise.name, tmp_path / "x.py").read_text()]
     for text in shown:
-        assert not re.search(r"\$|\\[a-zA-Z]", text), text
+        assert "$" not in text
+        assert not set(re.findall(r"\\([a-zA-Z]+)", text)) & COMMANDS  # an example may hold a reader's own \x00
     compile(shown[-1], "x.py", "exec")
 
 
@@ -272,7 +273,7 @@ def raised_by(tmp_path, name, code):
 def test_an_error_below_a_library_is_told_with_the_readers_line(tmp_path, name, code, line):
     said = raised_by(tmp_path, name, code)
     assert said.startswith("Your code raised: ")
-    assert said.endswith(f"line {line}: {code.splitlines()[line - 1].strip()}")
+    assert f"line {line}: {code.splitlines()[line - 1].strip()}" in said
 
 
 def test_a_function_of_other_arguments_is_not_understood():
@@ -287,21 +288,25 @@ def test_what_still_holds_dots_is_not_attempted():
         assert exercises.check("sort-the-labels", answer).state == "not attempted"
 
 
-def test_tensorflow_is_started_only_where_it_is_needed_and_without_notes(tmp_path):
-    code = "from dmol_molnet import exercises; import sys\n{}\nprint('tensorflow' in sys.modules)"
+def test_tensorflow_is_started_only_where_it_is_needed_and_without_notes():
+    code = """import sys
+from dmol_molnet import exercises
+exercises.catalog(), exercises.check("write-the-d", lambda R: R)
+print("tensorflow" in sys.modules)
+exercises.check("smallest-network", {"layers": 1})
+print("tensorflow" in sys.modules)"""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr) == ("False\nTrue\n", "")
 
-    def process(*words):
-        return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, cwd=tmp_path)
 
-    done = process("-c", code.format("exercises.catalog(); exercises.check('write-the-d', lambda R: R)"))
-    assert (done.stdout, done.stderr) == ("False\n", "")
-    done = process("-c", code.format("exercises.check('smallest-network', {'layers': 1})"))
-    assert (done.stdout, done.stderr) == ("True\n", "")
-    (tmp_path / "longest-wait.py").write_text("import tensorflow as tf\ndef answer(n):\n    return tf.constant(n)\n")
-    done = process("-m", "dmol_molnet", "exercises", "check", "longest-wait")
-    assert done.stdout.startswith("Wrong, because ")
-    assert done.stderr == ""
+def test_a_readers_file_that_uses_tensorflow_starts_it_quietly(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(exercises, "start_quietly", lambda: started.append(True))
+    raised_by(tmp_path, "longest-wait", "def answer(n):\n    return n\n")
+    assert not started
+    raised_by(tmp_path, "longest-wait", "import tensorflow as tf\ndef answer(n):\n    return tf.constant(n)\n")
+    assert started
 
 
 # --- answers that are lists

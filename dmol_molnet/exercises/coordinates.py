@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import combinations, product
 
+import networkx as nx
 import numpy as np
 
 from dmol_molnet.counterexamples import congruent, cumulenes, pair, relation
@@ -175,13 +176,16 @@ def turn_it_over(answer: object) -> None:
 
 @cache
 def _round_for_a_cumulene(n: int) -> int | None:
+    """The round in which GWL tells the two forms apart, by GWL itself."""
     p = cumulenes(n)
-    return gwl(p.a, p.b, p.edges).round
+    distances = dict(nx.all_pairs_shortest_path_length(nx.Graph(p.edges.tolist())))
+    near = [(a, b) for a, b in combinations(range(n + 4), 2) if distances[a][b] <= 2]
+    return gwl(p.a, p.b, np.array(near)).round
 
 
 def rounds_for_a_cumulene(answer: object) -> None:
-    """The round in which GWL tells the two forms apart, for 2 to 9 carbons."""
-    sizes = range(2, 10)
+    """The round in which GWL tells the two forms apart, for 2 to 11 carbons, with edges over one and two bonds."""
+    sizes = range(2, 12)
     found = []
     for n in sizes:
         value = ask(answer, n, none=True)
@@ -191,9 +195,11 @@ def rounds_for_a_cumulene(answer: object) -> None:
         return
     even = [(n, value) for n, value in zip(sizes, found, strict=True) if n % 2 == 0]
     for name, wrong in {
-        "end to end": lambda n: n + 1,
-        "half of the carbons": lambda n: n // 2,
-        "the carbons": lambda n: n,
+        "twice as long": lambda n: n // 2 + 1,
+        "bond by bond": lambda n: n + 1,
+        "one chlorine": lambda n: n // 4,
+        "carbons alone": lambda n: (n + 2) // 4,
+        "the carbons": lambda n: n // 2,
     }.items():
         if all(value == wrong(n) for n, value in even):
             raise Wrong(name)

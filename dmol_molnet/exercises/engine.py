@@ -143,12 +143,13 @@ class Result:
         return {WRONG: "Wrong, because ", RIGHT: "Right. "}.get(self.state, self.state.capitalize() + ": ")
 
     def __repr__(self) -> str:
-        return wrapped(f"{self._head}{plain(self.text).strip()} {self.example}".replace(":  ", ": ").rstrip())
+        said = [part for part in (plain(self.text).strip(), self.example) if part]
+        return wrapped(self._head + " ".join(said))
 
     def _repr_markdown_(self) -> str:
         if self.state == RAISED:
             return f"{self._head}\n\n```text\n{self.example}\n```"
-        return f"{self._head}{self.text.strip()} {_verbatim(self.example)}".strip()
+        return self._head + " ".join(part for part in (self.text.strip(), _verbatim(self.example)) if part)
 
 
 class Wrong(Exception):
@@ -250,7 +251,8 @@ def array(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     except (TypeError, ValueError):
         raise mistyped(f"{what}, an array {list(shape)}", value) from None
     if result.shape != shape:
-        because = f"{what} should have the shape {list(shape)}; yours has {list(result.shape)}."
+        yours = f"has {list(result.shape)}" if result.ndim else "is a single number"
+        because = f"{what} should have the shape {list(shape)}; yours {yours}."
         raise Wrong("shape", because=because)
     if not np.isfinite(result).all():
         raise Wrong("not finite", because=f"there is a nan or an infinity in {what}.")
@@ -271,7 +273,8 @@ def number(value: object, what: str) -> float:
 
 def mistyped(wanted: str, value: object) -> NotUnderstood:
     """An answer of a wrong type."""
-    return NotUnderstood("type", because=f"the answer should be {wanted}; yours is {quoted(value)}.")
+    yours = " ".join(quoted(value).split())  # arrays are written in several lines
+    return NotUnderstood("type", because=f"the answer should be {wanted}; yours is {yours}.")
 
 
 def letters(answer: object, known: str) -> set[str]:

@@ -21,6 +21,8 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 
 def _partition(answer: object, n: int) -> set[frozenset[int]]:
     """Groups of nodes 0 … n-1 from a list of groups, a list of colours, or colours by node."""
+    if isinstance(answer, str) and len(answer) != n:  # a letter for each atom is a list of colours
+        raise mistyped("a list of groups of atoms without quotes around it, such as `[{0, 1}, {2}]`", answer)
     try:
         answer = answer if isinstance(answer, Mapping) else list(answer)
         if isinstance(answer, Mapping):
@@ -34,6 +36,8 @@ def _partition(answer: object, n: int) -> set[frozenset[int]]:
             groups.setdefault(color, set()).add(v)
     except (TypeError, ValueError):
         raise mistyped("a list of groups of atoms, such as `[{0, 1}, {2}]`", answer) from None
+    if sorted(v for v, _ in pairs) == list(range(1, n + 1)):
+        raise Wrong("from 1")
     if sorted(v for v, _ in pairs) != list(range(n)):
         raise Wrong("not every atom once")
     return {frozenset(group) for group in groups.values()}
@@ -76,6 +80,7 @@ def longest_wait(answer: object) -> None:
         ("end to end, nodes", lambda n: n),
         ("even and odd", lambda n: n // 2),
         ("half a round", lambda n: n / 2 - 1),
+        ("not whole", lambda n: (n - 1) / 2),
         ("half a round", lambda n: n // 2 - 1),
     ]:
         if found == [f(n) for n in sizes]:
@@ -205,13 +210,13 @@ def safe_name(answer: object) -> None:
             for one, two in tries:
                 if same(one, two):
                     raise Wrong("a separator", f"It gives the same for {pair(one, two)}.")
-    # All short labels of the characters that separate or escape.
-    characters = "".join(dict.fromkeys("".join(found)))[:4]
+    # All short labels of the characters that separate or escape, and a few that look like counts or lists.
+    characters = "".join(dict.fromkeys("".join(found)))[:3]
     short = ["".join(c) for n in range(3) for c in itertools.product(f"a{characters}", repeat=n)]
-    for labels, most in ((short, 2), (["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"], 3)):
+    for labels in (short, ["", "1", "2", "11", "1,1", "a", "b", "|", "a|b", "['", "']", "1:", ":1"]):
         seen = {}
         for own in labels:
-            for n in range(most + 1):
+            for n in range(3):
                 for near in itertools.combinations_with_replacement(labels, n):
                     other = seen.setdefault(name(own, list(near)), (own, list(near)))
                     if other != (own, list(near)):

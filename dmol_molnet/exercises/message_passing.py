@@ -48,6 +48,8 @@ _WRONG_LAYERS = {
     "not at once": _one_by_one_layer,
     "hears itself": lambda h, i, j, W, U, b: np.tanh(h @ U + _sums(h[j] @ W, i, len(h)) + h @ W + b),
     "forgets itself": lambda h, i, j, W, U, b: np.tanh(_sums(h[j] @ W, i, len(h)) + b),
+    "hears nobody": lambda h, i, j, W, U, b: np.tanh(h @ U + b),
+    "all hear the same": lambda h, i, j, W, U, b: np.tanh(h @ U + (h[j] @ W).sum(axis=0) + b),
     "no activation": lambda h, i, j, W, U, b: h @ U + _sums(h[j] @ W, i, len(h)) + b,
     "no bias": lambda h, i, j, W, U, b: _layer(h, i, j, W, U, 0 * b),
     "bias in messages": lambda h, i, j, W, U, b: np.tanh(h @ U + _sums(h[j] @ W + b, i, len(h))),

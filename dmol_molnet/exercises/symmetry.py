@@ -70,7 +70,7 @@ LABELS = {
 
 _MIXED_UP = {
     ("C", "1o"): "the torque is a vector",
-    ("D", "0e"): "the rotation is a scalar",
+    ("D", "0e"): "the volume is a scalar",
     ("H", "0e"): "the angle is a scalar",
     ("E", "2e"): "no trace",
     ("E", "0e 1e 2e"): "nine numbers",
@@ -86,9 +86,7 @@ def sort_the_labels(answer: object) -> None:
             answer = dict(zip(LABELS, answer, strict=True))
         given = {str(k).strip().upper().rstrip(":"): v for k, v in dict(answer).items()}
     except (TypeError, ValueError):
-        raise mistyped(
-            'a dictionary such as `{"A": "0e", "B": "0e + 1e + 2e"}`, with the letters A to H', answer
-        ) from None
+        raise mistyped('a dictionary such as `{"A": "2o", "B": "0e + 1e"}`, with the letters A to H', answer) from None
     if missing := sorted(set(LABELS) - set(given)):
         raise Wrong("missing", f"Missing: {', '.join(missing)}.")
     if odd := sorted(set(given) - set(LABELS)):

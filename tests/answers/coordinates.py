@@ -1,5 +1,6 @@
 """Answers to the exercises of the chapter on coordinates."""
 
+import math
 from itertools import combinations
 
 import networkx as nx
@@ -89,10 +90,19 @@ def recipe(a, b, c, d):
     return tuple([*np.array(vectors), *-np.array(vectors)] for vectors in ((a, b, c), (a, b, d)))
 
 
+def two_bonds(n):
+    """Both forms, and the pairs of atoms with at most two steps between them in the square of the adjacency matrix."""
+    p = cumulenes(n)
+    M = np.eye(n + 4)
+    M[tuple(p.edges.T)] = M[tuple(p.edges.T[::-1])] = 1
+    return p.a, p.b, np.argwhere(np.triu(M @ M, 1))
+
+
 def by_walks(n):
     """When some atom of the chain has heard of both chlorines, if that can help."""
-    chain = nx.path_graph(n + 2)
-    return None if n % 2 else min(nx.eccentricity(chain).values())
+    chain = nx.power(nx.path_graph(n + 2), 2)
+    heard = dict(nx.all_pairs_shortest_path_length(chain))
+    return None if n % 2 else min(max(heard[v][0], heard[v][n + 1]) for v in chain)
 
 
 WRONG = {
@@ -174,15 +184,17 @@ WRONG = {
         ("type", "half a turn"),
     ],
     "rounds-for-a-cumulene": [
-        ("mirror images", lambda n: np.inf if n % 2 else n // 2 + 1),
-        ("mirror images", lambda n: 0 if n % 2 else n // 2 + 1),
-        ("another number", lambda n: None if n % 2 else max(n // 2 + 1, 3)),
-        ("half of the carbons", lambda n: None if n % 2 else n / 2),
-        ("mirror images", lambda n: n // 2 + 1),
-        ("end to end", lambda n: n + 1),
-        ("end to end", lambda n: None if n % 2 else n + 1),
-        ("half of the carbons", lambda n: None if n % 2 else n // 2),
-        ("the carbons", lambda n: n),
+        ("mirror images", lambda n: n // 4 + 1),
+        ("mirror images", lambda n: np.inf if n % 2 else n // 4 + 1),
+        ("mirror images", lambda n: 0 if n % 2 else n // 4 + 1),
+        ("twice as long", lambda n: n // 2 + 1),
+        ("twice as long", lambda n: None if n % 2 else n // 2 + 1),
+        ("bond by bond", lambda n: None if n % 2 else n + 1),
+        ("one chlorine", lambda n: None if n % 2 else n // 4),
+        ("carbons alone", lambda n: None if n % 2 else -(-n // 4)),
+        ("the carbons", lambda n: None if n % 2 else n / 2),
+        ("another number", lambda n: None if n % 2 else max(n // 4 + 1, 2)),
+        ("carbons alone", lambda n: None if n % 2 else round((n + 1) / 4)),
         ("another number", lambda n: 7),
         ("another number", lambda n: None),
         ("type", lambda n: "soon"),
@@ -227,11 +239,12 @@ RIGHT = {
         [[np.cos(np.pi), -np.sin(np.pi), 0], [np.sin(np.pi), np.cos(np.pi), 0], [0, 0, 1]],
     ],
     "rounds-for-a-cumulene": [
-        lambda n: {0: n / 2 + 1}.get(n % 2),
-        {2: 2, 4: 3, 6: 4, 8: 5}.get,
-        lambda n: gwl(cumulenes(n).a, cumulenes(n).b, cumulenes(n).edges).round,
+        lambda n: {0: n // 4 + 1}.get(n % 2),
+        {n: 1 + n // 4 for n in range(2, 12, 2)}.get,
+        lambda n: gwl(*two_bonds(n)).round,
         by_walks,
-        lambda n: np.int64((n + 2) // 2) if n % 2 == 0 else None,
+        lambda n: None if n % 2 else math.ceil((n + 1) / 4),
+        lambda n: next((np.int64(t) for t in range(n) if 4 * t > n), 0) if n % 2 == 0 else None,
     ],
 }
 """Other right answers than the reference."""

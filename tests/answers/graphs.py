@@ -28,6 +28,8 @@ WRONG = {
         ("merged too much", [{0, 2}, {1}, {3, 4}]),
         ("split for no reason", [{0, 4}, {1}, {2}, {3}]),
         ("labels only", [range(5)]),
+        ("from 1", [{1}, {2}, {3}, {4, 5}]),
+        ("type", "[{0}, {1}, {2}, {3, 4}]"),
         ("stopped early", [[0, 3, 4], [1], [2]]),
         ("stopped early", "abcaa"),
         ("ends and middle", [0, 1, 1, 0, 0]),
@@ -38,6 +40,7 @@ WRONG = {
         ("type", 7),
     ],
     "longest-wait": [
+        ("not whole", lambda n: (n - 1) / 2),
         ("another number", lambda n: round(n / 2) - 1),  # to even numbers: right for half of all
         ("another number", lambda n: max(1, (n - 1) // 2)),  # wrong for two nodes only
         ("counts the last look", lambda n: (n - 1) // 2 + 1),

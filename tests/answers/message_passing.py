@@ -176,6 +176,8 @@ WRONG = {
         ("not at once", in_place),
         ("hears itself", layer({"own": "h @ U + h @ W"})),
         ("forgets itself", layer({"own": "0"})),
+        ("hears nobody", layer({"sum": "0"})),
+        ("all hear the same", layer({"sum": "m.sum(axis=0)"})),
         ("no activation", layer({"act": ""})),
         ("no bias", layer({"b": "0"})),
         ("bias in messages", layer({"m": "h[j] @ W + b", "b": "0"})),

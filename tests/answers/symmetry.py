@@ -158,7 +158,7 @@ WRONG = {
         ("several times", SORTED | {"G": "0e + 3x1e + 2e"}),
         ("type", SORTED | {"I": "0e"}),
         ("the torque is a vector", SORTED | {"C": "1o"}),
-        ("the rotation is a scalar", SORTED | {"D": "0e"}),
+        ("the volume is a scalar", SORTED | {"D": "0e"}),
         ("the angle is a scalar", SORTED | {"H": "0e"}),
         ("no trace", SORTED | {"E": "2e"}),
         ("nine numbers", SORTED | {"E": "2e + 1e + 0e"}),
