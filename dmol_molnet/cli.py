@@ -7,6 +7,7 @@ answer is not right, `relax` when it has not converged, `md` when it had to stop
 import importlib.metadata
 import json
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from packaging.requirements import Requirement
 import dmol_molnet
 from dmol_molnet import cli_potential
 from dmol_molnet.files import read_molecule
-from dmol_molnet.molecules import SYMBOLS, InputError, Molecule
+from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 
 app = typer.Typer(
     name="dmol-molnet",
@@ -80,13 +81,46 @@ def wl(
     """
     from dmol_molnet import wl
 
-    first, second = (read_molecule(text, hydrogens) for text in (a, b))
+    first, second = (_molecule(text, hydrogens) for text in (a, b))
     found = wl.compare(first, second, k=k, variant=variant, edge_label="order" if bond_orders else None)
     if as_json:
         answer = {"distinguished": found.distinguished, "round": found.round, "k": found.k, "variant": found.variant}
         print(json.dumps(answer))
     else:
         print(f"{first.formula} and {second.formula}: {found}")
+
+
+def _molecule(text: str, hydrogens: bool) -> Molecule:
+    """As `read_molecule`; what is neither a SMILES nor a file that it reads is called by its name."""
+    kind = Path(text).suffix.lower()
+    if kind in (".smi", ".mol", ".sdf"):
+        return read_molecule(text, hydrogens)
+    if text.lstrip().lower().startswith("inchi="):
+        raise InputError(
+            f"{quoted(text)} is an InChI, and a SMILES is asked for: Chem.MolToSmiles(Chem.MolFromInchi(...)) of RDKit "
+            "makes one of it"
+        )
+    if kind in _OTHER_FILES or (len(text) < 255 and Path(text).is_file()):
+        raise InputError(f"a molecule's graph is read from a SMILES, or a .smi, .mol or .sdf file, not {quoted(text)}")
+    if re.search(r"\[!?#\d|\[[^]]*[,;&!]|~|\$\(", text):
+        raise InputError(f"{quoted(text)} is a SMARTS, a pattern for many molecules; give the SMILES of one")
+    return read_molecule(text, hydrogens)
+
+
+_OTHER_FILES = (
+    ".pdb",
+    ".ent",
+    ".xyz",
+    ".extxyz",
+    ".mol2",
+    ".cif",
+    ".cml",
+    ".inchi",
+    ".smiles",
+    ".txt",
+    ".csv",
+    ".json",
+)
 
 
 @app.command()
@@ -119,7 +153,7 @@ def animate(
     from dmol_molnet import figures
     from dmol_molnet.figures.film import destination
 
-    drawn, path = read_molecule(molecule, hydrogens), destination(output)
+    drawn, path = _molecule(molecule, hydrogens), destination(output)
     figures.style(theme)  # a wrong theme is told before TensorFlow starts
     if refine:
         story = figures.refinement(drawn, names=(drawn.formula,))

@@ -82,6 +82,11 @@ def test_wl_reads_files(run, tmp_path):
         (["wl", "", "C"], "the SMILES is empty"),
         (["wl", "C", "*"], "placeholder"),
         (["wl", "no-such-file.mol", "C"], "there is no file 'no-such-file.mol'"),
+        (["wl", "ethanol.pdb", "CCO"], ".smi, .mol or .sdf file, not 'ethanol.pdb'"),
+        (["wl", "CCO", "ethanol.xyz"], ".smi, .mol or .sdf file, not 'ethanol.xyz'"),
+        (["wl", "InChI=1S/CH4/h1H4", "C"], "is an InChI, and a SMILES is asked for"),
+        (["wl", "[#6]-[#8]", "CO"], "'[#6]-[#8]' is a SMARTS, a pattern"),
+        (["wl", "CO", "[C,N]~O"], "is a SMARTS, a pattern"),
         (["wl", "C", "C", "--k", "4"], "k is 1, 2 or 3, not 4"),
         (["wl", "C", "C", "--k", "two"], "Invalid value for '--k'"),
         (["wl", "C", "C", "--k", "2", "--variant", "k-WL"], "'folklore' or 'oblivious'"),
@@ -100,7 +105,14 @@ def test_bad_input_is_one_line_and_exit_2(run, words, says):
     assert done.stderr.startswith("dmol-molnet: ")
 
 
+def test_bracketed_atoms_are_no_pattern(run):
+    for smiles in ("[2H]O[2H]", "C[N+](C)(C)C", "[Dy+3]", "C/C=C/C", "C[C@@H](N)C(=O)[O-]", "[13CH3:1]C#N"):
+        assert run("wl", smiles, "C").returncode == 0
+
+
 def test_bad_files(run, tmp_path):
+    (tmp_path / "note").write_text("CCO")
+    assert "not '" in run("wl", str(tmp_path / "note"), "C").stderr
     (tmp_path / "empty.smi").write_text("")
     (tmp_path / "not.mol").write_bytes(b"\x00\xff nonsense")
     (tmp_path / "not.sdf").write_text("nonsense\n")

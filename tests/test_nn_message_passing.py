@@ -202,6 +202,12 @@ def test_saved_and_loaded_without_custom_objects(with_edges, tmp_path):
     ("call", "says"),
     [
         (lambda: MessagePassing(3, "max"), "'sum' or by 'mean', not by 'max'"),
+        (lambda: one_hot(), "none is given"),
+        (lambda: one_hot("CCO"), "takes molecules, one after the other, not 'CCO'"),
+        (lambda: one_hot([METHANOL, METHANOL]), "one after the other, not "),
+        (lambda: one_hot(METHANOL, elements=("H", "c", "O")), "'c' is not the symbol of an element"),
+        (lambda: one_hot(METHANOL, elements=("H", 6, "O")), "6 is not the symbol of an element"),
+        (lambda: one_hot(METHANOL, elements="HCO"), "'HCO' is not the symbol of an element"),
         (lambda: one_hot(Molecule.from_smiles("CS")), "S is not among the elements H, C, N, O"),
     ],
 )

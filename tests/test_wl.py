@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dmol_molnet import wl
 from dmol_molnet.molecules import InputError, Molecule
-from dmol_molnet.wl import fast, tuples
+from dmol_molnet.wl import fast, tuples, twins
 from dmol_molnet.wl.arrays import decode, encode
 
 LABELS = [None, "a", "ab", 1, 12, True, 2.5, ("a", 1)]
@@ -565,6 +565,26 @@ def test_molecules_without_a_twin(smiles):
     assert wl.twin(Molecule.from_smiles(smiles)) is None
 
 
+def test_distances_prove_a_difference_and_agree_with_networkx():
+    decalin, other = (Molecule.from_smiles(s, False) for s in ("C1CCC2CCCCC2C1", "C1CCC(C1)C2CCCC2"))
+    assert twins._distances(decalin) != twins._distances(other)
+    lengths = dict(nx.all_pairs_shortest_path_length(decalin.to_networkx()))
+    counted = Counter(d for row in lengths.values() for d in row.values())
+    assert twins._distances(decalin) == [counted[d] for d in range(len(counted))]
+
+
+def test_a_large_molecule_is_searched_in_part_and_a_larger_one_refused(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Molecule, "to_smiles", lambda self: asked.append(len(self)) or "")
+    chain = Molecule.from_smiles("C" * 60)
+    monkeypatch.setattr(twins, "WORK", 10 * len(chain))
+    assert wl.twin(chain) is None
+    assert len(asked) == 11, "the molecule itself, and ten swaps"
+    with pytest.raises(InputError, match=r"2-WL on 7202 and 7202 nodes colours .* GiB"):
+        wl.twin(Molecule.from_smiles("C" * 2400))
+    assert len(asked) == 11
+
+
 # ---------------------------------------------------------------------------------------------- bad input
 
 
@@ -615,6 +635,10 @@ def nested(depth):
         (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k=4), "k is 1, 2 or 3, not 4"),
         (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k="2"), "not '2'"),
         (lambda: wl.compare(nx.path_graph(2), nx.path_graph(2), k=2, variant="k-WL"), "not 'k-WL'"),
+        (lambda: wl.swaps(Molecule.example("water")), r"to_networkx\(\) is one; twin\(molecule\)"),
+        (lambda: wl.swaps(nx.DiGraph([(0, 1)])), "directed"),
+        (lambda: wl.twin(nx.cycle_graph(6)), r"twin takes a Molecule, not .*; for graphs there is swaps\(graph\)"),
+        (lambda: wl.twin("CCO"), "twin takes a Molecule, not 'CCO'"),
         (lambda: wl.compare(nx.path_graph(2), Molecule.example("water")), "name a node_label for both"),
     ],
 )

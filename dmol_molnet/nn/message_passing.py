@@ -114,8 +114,17 @@ def one_hot(*molecules: Molecule, elements: tuple[str, ...] = ("H", "C", "N", "O
     """float [A, len(elements)]: 1 where an atom is of that element; the floats that Keras is set to.
 
     Raises:
-        InputError: an atom of another element.
+        InputError: no molecule, a symbol that is no element's, or an atom of another element.
     """
+    for molecule in molecules:
+        if not isinstance(molecule, Molecule):
+            raise InputError(f"one_hot takes molecules, one after the other, not {quoted(molecule)}")
+    if not molecules:
+        raise InputError("one_hot takes one molecule or several; none is given")
+    elements = (elements,) if isinstance(elements, str) else tuple(elements)
+    for symbol in elements:
+        if symbol not in SYMBOLS[1:]:
+            raise InputError(f"{quoted(symbol)} is not the symbol of an element, as 'C' and 'Cl' are")
     numbers = np.concatenate([molecule.numbers for molecule in molecules])
     known = np.array([SYMBOLS.index(symbol) for symbol in elements])
     table = numbers[:, None] == known

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -31,7 +31,22 @@ def refine_tuples(a: Arrays, b: Arrays, k: int, variant: str) -> Iterator[tuple[
     Raises:
         InputError: they would not fit into `MEMORY_LIMIT` bytes.
     """
-    sizes = [len(g.names) for g in (a, b)]
+    check_memory([len(a.names), len(b.names)], k, variant)
+    recolor = _folklore if variant == "folklore" else _oblivious
+    colors = _atomic_types(a, b, k)
+    while True:
+        yield colors[0], colors[1]
+        n_colors = 1 + max(int(c.max(initial=0)) for c in colors)
+        palette: dict[bytes, int] = {}
+        colors = [recolor(c, n_colors, palette) for c in colors]
+
+
+def check_memory(sizes: Sequence[int], k: int, variant: str) -> None:
+    """Refuse two graphs of so many nodes if their k-tuples would not fit into `MEMORY_LIMIT` bytes.
+
+    Raises:
+        InputError: they would not.
+    """
     n_tuples = sum(n**k for n in sizes)
     planned = 200 * n_tuples  # colours, sorted rows and palette, measured
     if planned > MEMORY_LIMIT:
@@ -40,13 +55,6 @@ def refine_tuples(a: Arrays, b: Arrays, k: int, variant: str) -> Iterator[tuple[
             f"{planned / 2**30:.1f} GiB; the limit, dmol_molnet.wl.tuples.MEMORY_LIMIT, is "
             f"{MEMORY_LIMIT / 2**30:.1f} GiB"
         )
-    recolor = _folklore if variant == "folklore" else _oblivious
-    colors = _atomic_types(a, b, k)
-    while True:
-        yield colors[0], colors[1]
-        n_colors = 1 + max(int(c.max(initial=0)) for c in colors)
-        palette: dict[bytes, int] = {}
-        colors = [recolor(c, n_colors, palette) for c in colors]
 
 
 def _atomic_types(a: Arrays, b: Arrays, k: int) -> list[np.ndarray]:
