@@ -1,11 +1,14 @@
 """The named points of the design space: the laws that all obey, what is refused, files, and what they are."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dmol_molnet import InputError, Molecule, so3, symmetry
+from dmol_molnet.nn import separation
 from dmol_molnet.nn.design_space import NAMES, build, defaults, describe
 from dmol_molnet.nn.graph import Capacity, MolecularGraph
 from dmol_molnet.nn.potential import Potential
@@ -243,12 +246,6 @@ def test_neighbors_come_from_the_potential():
     assert small("mace", neighbors=2.0).neighbors == 2.0
 
 
-def test_an_element_without_weights_has_no_features():
-    model = small("mace", elements=["H", "O"])
-    h = model.features(MolecularGraph.from_molecules(Molecule([6], [[0.0, 0, 0]]), 3.0))
-    assert np.abs(h["0e"]).max() == 0
-
-
 # ------------------------------------------------------------------------------------------------ what cannot be
 
 
@@ -287,3 +284,32 @@ def test_only_scalars_make_a_potential():
         Potential(small("mace", readout="1o"))
     with pytest.raises(InputError, match="0e"):
         small("mace", readout="1o").atomic_energies(MolecularGraph.from_molecules(molecule("O"), 3.0))
+
+
+def test_elements_without_weights_are_refused_in_one_line():
+    model = build("mace", channels=4, elements=["H", "C"])
+    graph = MolecularGraph.from_molecules([Molecule.from_smiles("CO").embed()], model.cutoff)
+    for ask in (model, model.features, model.atomic):
+        with pytest.raises(InputError, match="no weights for O; its elements are H, C") as error:
+            ask(graph)
+        assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_and_0_and_1_are_taken_and_saved_as_what_they_mean():
+    model = build("mace", channels=np.int64(4), gates=0, neighbors=np.float32(2.0), cutoff=np.float64(4.0))
+    plain = build("mace", channels=4, gates=False, neighbors=2.0, cutoff=4.0)
+    assert json.dumps(model.get_config() | {"name": ""}) == json.dumps(plain.get_config() | {"name": ""})
+    with pytest.raises(InputError, match="gates is True or False, not 2"):
+        build("mace", gates=2)
+
+
+def test_a_network_of_float64_stays_one_when_it_is_loaded_under_float32(tmp_path):
+    with separation.float64():
+        model = build("mace", channels=4, layers=1, seed=0)
+        graph = MolecularGraph.from_molecules([Molecule.from_smiles("CO").embed()], model.cutoff)
+        expected = model(graph).numpy()
+        model.save(tmp_path / "one.keras")
+    loaded = keras.models.load_model(tmp_path / "one.keras")
+    assert keras.config.dtype_policy().name == "float32"
+    assert {weight.dtype for weight in loaded.weights} == {"float64"}
+    np.testing.assert_array_equal(loaded(graph).numpy(), expected)

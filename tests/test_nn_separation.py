@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dmol_molnet import InputError, Molecule
+from dmol_molnet import InputError, Molecule, so3
 from dmol_molnet.counterexamples import NAMES, antipodal, k_chains, l_fold, pair, relation
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.graph import MolecularGraph
@@ -106,6 +106,22 @@ def test_moved_and_mirrored_copies_are_no_signal():
     assert difference(model, replace(p, b=copy)) < EQUAL
     assert difference(model, replace(p, b=permuted(p.a, [0, 2, 1]))) < EQUAL
     assert difference(model, p) > DIFFERENT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pseudoscalar_that_is_rounding_is_no_signal(seed):
+    """A flat molecule is its own mirror image, so a pseudoscalar of it is zero, and its sign on a computer chance."""
+    p, model = pair("4-body, chiral"), untrained("ace", correlation=4, l_max=3, readout="0o", seed=seed)
+    xy = np.array([[0, 0], [1, 0], [0.3, 1.1], [-0.9, 0.4], [-0.2, -1.2]])
+    flat = replace(p, a=replace(p.a, positions=np.column_stack([xy, np.zeros(5)])))
+    flat = replace(flat, b=moved(flat.a, random_reflection(seed)))
+    assert difference(model, flat) < EQUAL
+    assert difference(model, p) > DIFFERENT
+
+
+def test_three_equal_factors_make_no_pseudoscalar_up_to_l_max_3_and_what_they_make_at_4_is_no_signal():
+    assert not so3.count_symmetric(3, 3, "0o")
+    assert not separates("ace", pair("4-body, chiral"), correlation=3, l_max=4, readout="0o")
 
 
 def test_the_policy_is_set_back_and_networks_are_in_float64():

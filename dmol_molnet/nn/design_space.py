@@ -16,7 +16,8 @@ from __future__ import annotations
 import inspect
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -95,7 +96,17 @@ class Network(keras.Model):
             "gates": gates, "norm": norm, "message": message, "memory": memory, "readouts": readouts, "hidden": hidden,
             "elements": None if elements is None else list(elements), "seed": seed,
         }  # fmt: skip
+        _plain(self.arguments)
+        neighbors = neighbors.item() if isinstance(neighbors, np.integer | np.floating) else neighbors
         _check(self.arguments, neighbors)
+        with _computing_in(self.dtype_policy):  # a network of float64 has layers of float64, also when it is loaded
+            self._make(**self.arguments, neighbors=neighbors)
+
+    def _make(
+        self, channels, layers, l_max, hidden_l_max, correlation, cutoff, radial, parity, readout, gates, norm, message,
+        memory, readouts, hidden, elements, seed, neighbors,
+    ):  # fmt: skip
+        """All layers and weights, of arguments that are checked."""
         self.cutoff, self.l_max, self.readout = float(cutoff), l_max, Irrep.of(readout)
         numbers = range(1, len(SYMBOLS)) if elements is None else [SYMBOLS.index(symbol) for symbol in elements]
         self.numbers = tuple(numbers)
@@ -137,6 +148,15 @@ class Network(keras.Model):
         for interaction in [*self.interactions, *([self.rest] if self.rest else [])]:
             interaction.atomic_basis.neighbors = 1.0 if value is None else value
 
+    def __call__(self, graph: MolecularGraph, *arguments, **more):
+        """As `call`.
+
+        Raises:
+            InputError: an element without weights; inside of a `tf.function`, which cannot know, it adds nothing.
+        """
+        self._refuse_strangers(graph)  # here, since Keras would write pages around what is raised below
+        return super().__call__(graph, *arguments, **more)
+
     def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
         """The answer for each molecule, [G] or [G, 2l+1]; with `positions` [A, 3] Å in place of the graph's."""
         return molecule_sum(self.atomic(graph, positions), graph)
@@ -176,6 +196,15 @@ class Network(keras.Model):
         """The arguments, for saving."""
         return {**super().get_config(), **self.arguments, "neighbors": self.neighbors}
 
+    def _refuse_strangers(self, graph) -> None:
+        if len(self.numbers) < len(SYMBOLS) - 1 and tf.executing_eagerly():  # a program knows no numbers yet
+            unknown = sorted(set(np.asarray(graph.numbers).tolist()) - {0, *self.numbers})
+            if unknown:
+                raise InputError(
+                    f"this network has no weights for {', '.join(SYMBOLS[z] for z in unknown)}; its elements are "
+                    f"{', '.join(SYMBOLS[z] for z in self.numbers)}"
+                )
+
     def _run(self, graph, positions):
         """(t, interaction, features [rows, A, K]) of every layer; what entered the last one; and the first features."""
         vectors = tf.cast(pair_vectors(graph, positions), self.compute_dtype)  # [P, 3]
@@ -183,6 +212,7 @@ class Network(keras.Model):
         Y = spherical_harmonics(self.l_max, vectors / r[:, None])  # [(l_max+1)^2, P]
         row = np.full(len(SYMBOLS), -1)
         row[list(self.numbers)] = np.arange(len(self.numbers))
+        self._refuse_strangers(graph)
         z = tf.one_hot(tf.gather(tf.constant(row), graph.numbers), len(self.numbers), dtype=r.dtype)  # [A, Z]
         h = start = (z @ self.embedding)[None]  # [1, A, K]
         found = []
@@ -309,6 +339,27 @@ def _part(h, irreps: Sequence[Irrep], irrep: Irrep):
     """The rows [2l+1, A, K] of one irrep."""
     start = sum(one.dim for one in irreps[: irreps.index(irrep)])
     return h[start : start + irrep.dim]
+
+
+def _plain(a: dict) -> None:
+    """NumPy's whole numbers, and 0 and 1 for False and True, as what they stand for, so that they can be saved."""
+    for name, value in a.items():
+        if name in ("parity", "gates", "norm"):
+            if isinstance(value, int | np.integer | np.bool_) and value in (0, 1):
+                a[name] = bool(value)
+        elif isinstance(value, np.integer | np.floating):
+            a[name] = value.item()
+
+
+@contextmanager
+def _computing_in(policy: keras.DTypePolicy) -> Iterator[None]:
+    """What Keras makes inside of it computes as `policy` says."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _check(a: dict, neighbors: float | None) -> None:
