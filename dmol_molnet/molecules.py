@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
-import itertools
 import lzma
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     import ase
     import networkx as nx
     import rdkit.Chem
+
+    from dmol_molnet.xyz import Told
 
 SYMBOLS = tuple(
     "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
@@ -85,6 +86,7 @@ class Molecule:
             counter-clockwise, else 0.  All 0 where not given.
         bond_stereo: int [B, 3]; (i, j, 1) if atom i at the first and atom j at the second end of a double bond are cis,
             (i, j, 2) if trans, else zeros.  All zeros where not given.
+        masses: float64 [A] in u, where they are told or an atom is an isotope; None for those of the natural mixtures.
 
     Stereochemistry guides `embed`; the graph, and all that is computed from it, does not know it.
 
@@ -105,6 +107,7 @@ class Molecule:
     implicit_hydrogens: np.ndarray | None = None
     chirality: np.ndarray | None = None
     bond_stereo: np.ndarray | None = None
+    masses: np.ndarray | None = None
 
     def __post_init__(self):
         numbers = self._keep("numbers", self.numbers, int, (-1,))
@@ -128,6 +131,7 @@ class Molecule:
             ("implicit_hydrogens", int, (n,), np.zeros(n, int)),
             ("chirality", int, (n,), np.zeros(n, int)),
             ("bond_stereo", int, (len(bonds), 3), np.zeros((len(bonds), 3), int)),
+            ("masses", float, (n,), None),
         ):
             value = getattr(self, name)
             value = default if value is None else value
@@ -135,6 +139,8 @@ class Molecule:
                 self._keep(name, value, dtype, shape)
         if (self.implicit_hydrogens < 0).any():
             raise InputError("an atom has 0 or more implicit hydrogens")
+        if self.masses is not None and (self.masses <= 0).any():
+            raise InputError(f"a mass is a positive number of u, not {self.masses.min():g}")
         if not np.isin(self.chirality, (0, 1, 2)).all():
             raise InputError("chirality is 0, 1 or 2 for each atom")
         joined = {tuple(bond) for bond in bonds.tolist()} | {tuple(bond[::-1]) for bond in bonds.tolist()}
@@ -212,7 +218,7 @@ class Molecule:
 
     @classmethod
     def from_rdkit(cls, mol: rdkit.Chem.Mol) -> Molecule:
-        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule; isotopes are not kept.
+        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule; of isotopes, the masses.
 
         Raises:
             InputError: not a sanitised molecule, a placeholder atom, or a bond without an order.
@@ -239,6 +245,7 @@ class Molecule:
                 (*bond.GetStereoAtoms(), side) if (side := _BOND_SIDES.get(str(bond.GetStereo()), 0)) else (0, 0, 0)
                 for bond in bonds
             ],
+            masses=[atom.GetMass() for atom in atoms] if any(atom.GetIsotope() for atom in atoms) else None,
         )
 
     @classmethod
@@ -248,7 +255,7 @@ class Molecule:
         Energy and forces are taken from a calculator only if it has computed them for these very positions.
 
         Raises:
-            InputError: not an `ase.Atoms`, or labels that are no numbers.
+            InputError: not an `ase.Atoms`, labels that are no numbers, or two different charges.
         """
         import ase
 
@@ -260,11 +267,12 @@ class Molecule:
         return cls(
             numbers=atoms.numbers,
             positions=atoms.positions,
-            charge=atoms.info.get("charge", 0),
+            charge=charge_of(atoms.info),
             cell=atoms.cell.array if periodic else None,
             pbc=atoms.pbc if periodic else None,
             energy=results.get("energy", atoms.info.get("energy")),
             forces=results.get("forces", atoms.arrays.get("forces")),
+            masses=atoms.arrays.get("masses"),
         )
 
     @classmethod
@@ -421,13 +429,19 @@ def read_xyz(path: str | Path) -> Iterator[Molecule]:
         yield molecule
 
 
-def read_frames(path: str | Path) -> Iterator[ase.Atoms]:
+def read_frames(path: str | Path, told: Told | None = None) -> Iterator[ase.Atoms]:
     """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
+
+    Elements may be symbols or atomic numbers, D and T have their masses; `dmol_molnet.xyz` says what else is read.
+
+    Args:
+        path: of the file, which may be compressed.
+        told: is told the units that the format settles, and what there is to know.
 
     Raises:
         InputError: as `read_xyz`.
     """
-    import ase.io.extxyz
+    from dmol_molnet.xyz import frames, text_lines
 
     name = quoted(str(path))
     if not Path(path).is_file():
@@ -435,40 +449,33 @@ def read_frames(path: str | Path) -> Iterator[ase.Atoms]:
     opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
     k = 1
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            # One by one: in a whole file, ASE stops at the first empty line without a word.
-            for text in _split_frames(file):
-                yield next(ase.io.extxyz.read_xyz(io.StringIO(text), 0))
+        with opened(path, "rb") as file:
+            for atoms in frames(text_lines(file), told):
+                yield atoms
                 k += 1
-    except Exception as error:  # a file from anywhere may be broken in any way
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:160]}") from None
+        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:200]}") from None
     if k == 1:
         raise InputError(f"{name} holds no molecule")
 
 
-def _split_frames(file: Iterator[str]) -> Iterator[str]:
-    """The text of each frame; a ValueError if a frame is cut off or something stands between frames."""
-    line, at = next(file, ""), 1
-    while line.strip():
-        try:
-            n = int(line)
-        except ValueError:
-            raise ValueError(f"line {at} should be a number of atoms") from None
-        if n < 1:
-            raise ValueError(f"line {at} says that there are {n} atoms")
-        frame = [line, *itertools.islice(file, n + 1)]
-        if len(frame) < n + 2 or not frame[-1].strip():
-            raise ValueError(f"the file ends before the last of the {n} atoms that line {at} promises")
-        at += len(frame)
-        line = next(file, "")
-        while line.lstrip().startswith("VEC"):  # as ADF writes cells
-            frame.append(line)
-            at, line = at + 1, next(file, "")
-        yield "".join(frame)
-    for extra, text in enumerate(itertools.chain([line], file)):
-        if text.strip():
-            raise ValueError(f"line {at} is empty, and yet there is more in line {at + extra}")
+CHARGE_NAMES = ("charge", "total_charge", "net_charge", "molecular_charge", "tot_charge")
+"""The names, in small letters, under which the charge of a whole molecule is looked for."""
+
+
+def charge_of(table: Mapping[str, object]) -> object:
+    """The charge among what is known of a molecule, or 0.
+
+    Raises:
+        InputError: there are two, and they differ.
+    """
+    found = {key: value for key, value in table.items() if str(key).lower() in CHARGE_NAMES and np.size(value) == 1}
+    values = {np.asarray(value).reshape(-1)[0] for value in found.values()}
+    if len(values) > 1:
+        raise InputError(f"{' and '.join(map(quoted, found))} are different charges: keep one of them")
+    value = next(iter(values), 0)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _number(name: str, value: object, unit: str) -> float:
