@@ -57,6 +57,10 @@ class InputError(ValueError):
     """Bad input; its message is one sentence that names the input and says what would be right."""
 
 
+class InputWarning(UserWarning):
+    """Input that was taken, and may not be what was meant; its message is one sentence."""
+
+
 def quoted(value: object, width: int = 60) -> str:
     """`value` as it would be typed, shortened, on one line and printable anywhere: for messages."""
     try:
@@ -274,6 +278,19 @@ class Molecule:
             forces=results.get("forces", atoms.arrays.get("forces")),
             masses=atoms.arrays.get("masses"),
         )
+
+    def to_ase(self) -> ase.Atoms:
+        """Atoms of ASE with the same positions, masses, cell and charge.
+
+        Raises:
+            InputError: there are no positions.
+        """
+        import ase
+
+        if self.positions is None:
+            raise InputError(f"{self} has no positions; embed() gives it some")
+        info = {"charge": self.charge} if self.charge else {}
+        return ase.Atoms(self.numbers, self.positions, masses=self.masses, cell=self.cell, pbc=self.pbc, info=info)
 
     @classmethod
     def example(cls, name: str, hydrogens: bool = True) -> Molecule:

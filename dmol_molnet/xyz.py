@@ -144,7 +144,7 @@ def _count(line: str, at: int) -> int:
     try:
         n = int(line)
     except ValueError:
-        raise ValueError(f"line {at} should be a number of atoms, not {ascii(line.strip()[:40])}") from None
+        raise ValueError(f"line {at} should be a number of atoms, not {line.strip()[:40]!a}") from None
     if n < 1:
         raise ValueError(f"line {at} says that there are {n} atoms")
     return n
@@ -251,7 +251,7 @@ def _element(word: str, number: int) -> tuple[str, float | None]:
     if word.capitalize() in atomic_numbers and word.capitalize() != "X":
         return word.capitalize(), None
     raise ValueError(
-        f"line {number}: {ascii(word[:40])} is no element; write its symbol or its atomic number, such as O or 8"
+        f"line {number}: {word[:40]!a} is no element; write its symbol or its atomic number, such as O or 8"
     )
 
 
@@ -263,5 +263,5 @@ def _fault(rows: list[tuple[int, str]], kinds: str) -> str | None:
                 try:
                     float(_EXPONENT.sub("e", word))
                 except ValueError:
-                    return f"line {number}: {ascii(word[:40])} should be a number"
+                    return f"line {number}: {word[:40]!a} should be a number"
     return None

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
 ORDER = [
     "xyz",
     "molecules",
+    "formats",
     "files",
     "wl",
     "geometric_wl",
