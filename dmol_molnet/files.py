@@ -18,6 +18,7 @@ energies are in kcal/mol and forces in eV/Å.
 
 from __future__ import annotations
 
+import contextvars
 import re
 import warnings
 from collections.abc import Sequence
@@ -308,31 +309,75 @@ def read_molecule(text: str, hydrogens: bool) -> Molecule:
 # ------------------------------------------------------------------------------------------------ checks
 
 
-def check_labels(molecules: Sequence[Molecule], forces: bool = True, name: str = "training") -> None:
+_COMPARE = contextvars.ContextVar("compare", default=True)
+
+
+def skip_comparison() -> None:
+    """Let `check_labels`, also the one in training, not compare molecules any more, until the context is left."""
+    _COMPARE.set(False)
+
+
+def check_labels(
+    molecules: Sequence[Molecule], forces: bool = True, name: str = "training", compare: bool | None = None
+) -> None:
     """Refuse molecules that cannot be trained on.
 
+    Args:
+        molecules: to train on.
+        forces: whether forces are needed.
+        name: of the set, for messages.
+        compare: hold those of the same composition against each other; None does, unless `skip_comparison` was called.
+
     Raises:
-        InputError: an energy or forces are missing, or energies of the same composition differ by more than 2 eV an
-            atom, as they do where units are mixed.
+        InputError: an energy or forces are missing; energies of the same composition fall into two groups whose
+            distance a mixture of units explains, or nothing in chemistry; or their charges differ.
     """
     by_formula: dict[str, list[tuple[float, int]]] = {}
+    charges: dict[str, dict[int, int]] = {}
     for k, molecule in enumerate(molecules, 1):
         where = f"{name} molecule {k} ({molecule.formula})"
         if molecule.energy is None:
             raise InputError(f"{where} has no energy; every molecule needs one, in eV")
         if forces and molecule.forces is None:
             raise InputError(f"{where} has no forces; give each its forces in eV/Å, or train with a force weight of 0")
-        by_formula.setdefault(molecule.formula, []).append((molecule.energy / len(molecule), k))
-    for formula, found in by_formula.items():
-        middle = float(np.median([energy for energy, _ in found]))
-        energy, k = max(found, key=lambda pair: abs(pair[0] - middle))
-        if abs(energy - middle) > 2:
-            unit = _named_factor(middle / energy) if energy else None
-            asked = f"it seems to be in {unit}" if unit else "are units mixed, or is it broken?"
+        if len(molecule):
+            by_formula.setdefault(molecule.formula, []).append((molecule.energy / len(molecule), k))
+            charges.setdefault(molecule.formula, {}).setdefault(molecule.charge, k)
+    if not (_COMPARE.get() if compare is None else compare):
+        return
+    for formula, found in charges.items():
+        if len(found) > 1:
+            (a, i), (b, j), *_ = found.items()
             raise InputError(
-                f"{name} molecule {k} ({formula}) has {energy:.3f} eV an atom, others of its composition {middle:.3f}: "
-                f"{asked if unit is None else f'are units mixed? {asked}'}"
+                f"{name} molecules {i} and {j} are both {formula}, with charges {a:+d} and {b:+d}, which a network "
+                "cannot tell apart: train on one charge, or on all with --no-check"
             )
+    for formula, found in by_formula.items():
+        _check_groups(formula, sorted(found), name)
+
+
+MIXED, IMPOSSIBLE = 2.0, 10.0
+"""eV an atom: a gap in the energies of one composition that units may explain, and one that no bond does."""
+
+
+def _check_groups(formula: str, found: list[tuple[float, int]], name: str) -> None:
+    """Refuse energies (eV an atom, sorted, with their molecules) in two groups that units explain, or no bond.
+
+    A curve of a bond that breaks may span 5 eV an atom, and its wall more, but without a wide gap.
+    """
+    energies = np.array([energy for energy, _ in found])
+    middle = float(np.median(energies))
+    for at in np.flatnonzero(np.diff(energies) > MIXED):
+        low, high = found[at], found[at + 1]
+        energy, k = low if middle >= high[0] else high  # of the group without the middle, the nearest
+        unit = _named_factor(middle / energy) if energy else None
+        if unit is None and energies[at + 1] - energies[at] <= IMPOSSIBLE:
+            continue
+        asked = f"are units mixed? it seems to be in {unit}" if unit else "are units mixed, or is it broken?"
+        raise InputError(
+            f"{name} molecule {k} ({formula}) has {energy:.3f} eV an atom, others of its composition {middle:.3f}: "
+            f"{asked}"
+        )
 
 
 def check_units(molecules: Sequence[Molecule]) -> list[str]:
