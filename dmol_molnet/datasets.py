@@ -22,7 +22,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from dmol_molnet.molecules import InputError, Molecule, quoted, read_xyz
+from dmol_molnet.files import read_xyz
+from dmol_molnet.molecules import InputError, Molecule, quoted
 
 DATA = "DMOL_MOLNET_DATA"
 """The environment variable that names a folder in which downloaded files are looked for first, and then kept."""

@@ -347,14 +347,14 @@ def _degrees_of_freedom(atoms: ase.Atoms, friction: float | None) -> int:
 
 def _pieces(atoms: ase.Atoms) -> int:
     """How many groups of atoms do not see each other within the potential's cutoff."""
+    potential = getattr(atoms.calc, "potential", None)
+    if potential is None or not len(atoms):
+        return 1
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     from dmol_molnet.nn.graph import neighbors
 
-    potential = getattr(atoms.calc, "potential", None)
-    if potential is None or not len(atoms):
-        return 1
     periodic = bool(atoms.pbc.any())
     molecule = Molecule(
         atoms.numbers,

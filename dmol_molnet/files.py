@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextvars
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,23 @@ def _unread(frames: list[_Frame]) -> list[str]:
     return [
         f"{' and '.join(map(quoted, there))} in the file {plural} not used: networks here learn energies and forces"
     ]
+
+
+def read_xyz(path: str | Path) -> Iterator[Molecule]:
+    """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
+
+    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see
+    `read_molecules`.
+
+    Raises:
+        InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
+    """
+    for k, atoms in enumerate(formats.read_frames(path), 1):
+        try:
+            molecule = Molecule.from_ase(atoms)
+        except InputError as error:
+            raise InputError(f"{quoted(str(path))}, molecule {k}: {error}") from None
+        yield molecule
 
 
 def read_geometry(text: str) -> Molecule:

@@ -6,17 +6,21 @@ and a trajectory of ASE is read only if it is of the kind that holds JSON and ar
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import sqlite3
 import tarfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dmol_molnet.molecules import InputError, quoted, read_frames
+from dmol_molnet.molecules import InputError, quoted
 from dmol_molnet.xyz import Told, frames, text_lines
 
 if TYPE_CHECKING:
@@ -124,6 +128,35 @@ def _reader(path: Path) -> Callable[[Path, Told], Found]:
 # ------------------------------------------------------------------------------------------------ readers
 
 
+def read_frames(path: str | Path, told: Told | None = None) -> Iterator[ase.Atoms]:
+    """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
+
+    Elements may be symbols or atomic numbers, D and T have their masses; `dmol_molnet.xyz` says what else is read.
+
+    Args:
+        path: of the file, which may be compressed.
+        told: is told the units that the format settles, and what there is to know.
+
+    Raises:
+        InputError: there is no such file, it is not an XYZ file, or it is cut off; with the line.
+    """
+    name = quoted(str(path))
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {name}")
+    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
+    k = 1
+    try:
+        with opened(path, "rb") as file:
+            for atoms in frames(text_lines(file), told):
+                yield atoms
+                k += 1
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:200]}") from None
+    if k == 1:
+        raise InputError(f"{name} holds no molecule")
+
+
 def _xyz(path: Path, told: Told) -> Found:
     for atoms in read_frames(path, told):
         yield atoms, {}
@@ -163,7 +196,7 @@ def _trajectory(path: Path, told: Told) -> Found:
         if isinstance(error, InputError):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name} is a trajectory of ASE that is broken at molecule {k + 1}: {reason[:160]}") from None
+        raise InputError(f"{name} is no trajectory of ASE that can be read: molecule {k + 1}: {reason[:160]}") from None
 
 
 def _database(path: Path, told: Told) -> Found:
@@ -196,7 +229,7 @@ def _database(path: Path, told: Told) -> Found:
 
 _ARRAYS = {
     "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
-    "numbers": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "charges"),
+    "numbers": ("z", "nuclear_charges", "atomic_numbers", "numbers", "Z", "species", "charges"),
     "energy": ("E", "energies", "energy", "U0"),
     "forces": ("F", "forces", "force"),
     "charge": ("Q", "total_charge", "charge"),
@@ -215,7 +248,8 @@ def _arrays(path: Path, told: Told) -> Found:
             for kind in ("positions", "numbers"):
                 if names[kind] is None:
                     raise ValueError(
-                        f"it has no {kind}, called {' or '.join(_ARRAYS[kind])}, but {', '.join(file.files[:12])}"
+                        f"it has no {kind}, under the names {', '.join(_ARRAYS[kind])}, "
+                        f"but {', '.join(file.files[:12])}"
                     )
             arrays = {kind: file[key] for kind, key in names.items() if key is not None}
             told.keys |= {kind: names[kind] for kind in ("energy", "forces") if names[kind]}
@@ -280,7 +314,7 @@ def _arrays(path: Path, told: Told) -> Found:
 def _npz_units(units: dict[str, str], names: dict[str, str | None], keys: set[str], told: Told) -> None:
     """What an .npz says of its units, or what is known of the set."""
     energy, length = units.get("e_unit"), units.get("r_unit")
-    if energy is None and {"coords", "nuclear_charges", "energies", "forces"} <= keys and "old_energies" in keys:
+    if energy is None and {"coords", "nuclear_charges", "energies", "forces"} <= keys:
         energy = "kcal/mol"
         told.note("this is an .npz of rMD17, whose energies are in kcal/mol: they are read so")
     elif energy is None and {"R", "z", "E", "F"} <= keys and {"theory", "md5"} & keys:
@@ -408,3 +442,5 @@ FORMATS = (
     Format("Quantum ESPRESSO output", (".pwo",), "energy, forces", "eV, Å, eV/Å", _by_ase("espresso-out")),
 )
 """What is read, in the order in which endings are looked up."""
+
+__doc__ = f"{__doc__}\n{rst_table()}\n"

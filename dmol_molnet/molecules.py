@@ -6,14 +6,9 @@ RDKit and ASE are imported only by the methods that need them.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +17,6 @@ if TYPE_CHECKING:
     import ase
     import networkx as nx
     import rdkit.Chem
-
-    from dmol_molnet.xyz import Told
 
 SYMBOLS = tuple(
     "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
@@ -69,6 +62,24 @@ def quoted(value: object, width: int = 60) -> str:
         text = f"a huge {type(value).__name__}"
     half = (width - 3) // 2  # of a path, the end tells most
     return text if len(text) <= width else f"{text[:half]}...{text[-half:]}"
+
+
+CHARGE_NAMES = ("charge", "total_charge", "net_charge", "molecular_charge", "tot_charge")
+"""The names, in small letters, under which the charge of a whole molecule is looked for."""
+
+
+def charge_of(table: Mapping[str, object]) -> object:
+    """The charge among what is known of a molecule, or 0.
+
+    Raises:
+        InputError: there are two, and they differ.
+    """
+    found = {key: value for key, value in table.items() if str(key).lower() in CHARGE_NAMES and np.size(value) == 1}
+    values = {np.asarray(value).reshape(-1)[0] for value in found.values()}
+    if len(values) > 1:
+        raise InputError(f"{' and '.join(map(quoted, found))} are different charges: keep one of them")
+    value = next(iter(values), 0)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -427,72 +438,6 @@ class Molecule:
         known += [f"charge {self.charge:+d}"] if self.charge else []
         known += ["positions"] if self.positions is not None else []
         return f"Molecule({', '.join(known)})"
-
-
-def read_xyz(path: str | Path) -> Iterator[Molecule]:
-    """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
-
-    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see
-    `dmol_molnet.files.read_molecules`.
-
-    Raises:
-        InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
-    """
-    for k, atoms in enumerate(read_frames(path), 1):
-        try:
-            molecule = Molecule.from_ase(atoms)
-        except InputError as error:
-            raise InputError(f"{quoted(str(path))}, molecule {k}: {error}") from None
-        yield molecule
-
-
-def read_frames(path: str | Path, told: Told | None = None) -> Iterator[ase.Atoms]:
-    """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
-
-    Elements may be symbols or atomic numbers, D and T have their masses; `dmol_molnet.xyz` says what else is read.
-
-    Args:
-        path: of the file, which may be compressed.
-        told: is told the units that the format settles, and what there is to know.
-
-    Raises:
-        InputError: as `read_xyz`.
-    """
-    from dmol_molnet.xyz import frames, text_lines
-
-    name = quoted(str(path))
-    if not Path(path).is_file():
-        raise InputError(f"there is no file {name}")
-    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
-    k = 1
-    try:
-        with opened(path, "rb") as file:
-            for atoms in frames(text_lines(file), told):
-                yield atoms
-                k += 1
-    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:200]}") from None
-    if k == 1:
-        raise InputError(f"{name} holds no molecule")
-
-
-CHARGE_NAMES = ("charge", "total_charge", "net_charge", "molecular_charge", "tot_charge")
-"""The names, in small letters, under which the charge of a whole molecule is looked for."""
-
-
-def charge_of(table: Mapping[str, object]) -> object:
-    """The charge among what is known of a molecule, or 0.
-
-    Raises:
-        InputError: there are two, and they differ.
-    """
-    found = {key: value for key, value in table.items() if str(key).lower() in CHARGE_NAMES and np.size(value) == 1}
-    values = {np.asarray(value).reshape(-1)[0] for value in found.values()}
-    if len(values) > 1:
-        raise InputError(f"{' and '.join(map(quoted, found))} are different charges: keep one of them")
-    value = next(iter(values), 0)
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _number(name: str, value: object, unit: str) -> float:

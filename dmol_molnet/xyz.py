@@ -144,7 +144,7 @@ def _count(line: str, at: int) -> int:
     try:
         n = int(line)
     except ValueError:
-        raise ValueError(f"line {at} should be a number of atoms, not {line.strip()[:40]!a}") from None
+        raise ValueError(f"line {at} should be a number of atoms, and is {line.strip()[:40]!a}") from None
     if n < 1:
         raise ValueError(f"line {at} says that there are {n} atoms")
     return n
@@ -188,9 +188,12 @@ def _atoms(n: int, comment: str, rows: list[tuple[int, str]], cell: list[str], k
         if len(words) < len(kinds):
             if last and row == n - 1:
                 raise ValueError(
-                    f"the file ends inside molecule {k}: line {number} has {len(words)} of its {len(kinds)} columns"
+                    f"the file ends inside molecule {k}: line {number}, atom {row + 1}, has {len(words)} columns of "
+                    f"{len(kinds)}; the file seems to be cut off there"
                 )
-            raise ValueError(f"line {number} has {len(words)} columns, and should have {len(kinds)}: {names}")
+            raise ValueError(
+                f"line {number}, atom {row + 1}, has {len(words)} columns, and should have {len(kinds)}: {names}"
+            )
         if where is not None:
             symbol, mass = _element(words[where], number)
             if mass is not None:
@@ -251,7 +254,7 @@ def _element(word: str, number: int) -> tuple[str, float | None]:
     if word.capitalize() in atomic_numbers and word.capitalize() != "X":
         return word.capitalize(), None
     raise ValueError(
-        f"line {number}: {word[:40]!a} is no element; write its symbol or its atomic number, such as O or 8"
+        f"line {number}: {word[:40]!a} is no element; a symbol such as C, or an atomic number, would be right"
     )
 
 

@@ -98,7 +98,7 @@ def run(name: str, seed: int, options: dict) -> dict:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
     from dmol_molnet import Molecule, datasets
-    from dmol_molnet.molecules import read_xyz
+    from dmol_molnet.files import read_xyz
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.schnet import SchNet
 

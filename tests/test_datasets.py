@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from dmol_molnet import InputError, datasets
-from dmol_molnet.molecules import read_xyz
+from dmol_molnet.files import read_xyz
 
 FOLDER = ROOT / "dmol_molnet" / "data" / "acetylacetone"
 ABOUT = json.loads((FOLDER / "about.json").read_text())

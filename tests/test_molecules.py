@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from dmol_molnet.molecules import EXAMPLES, SYMBOLS, InputError, Molecule, read_xyz
+from dmol_molnet.files import read_xyz
+from dmol_molnet.molecules import EXAMPLES, SYMBOLS, InputError, Molecule
 
 VARIED = [
     *EXAMPLES.values(),
