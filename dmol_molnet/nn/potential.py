@@ -54,7 +54,7 @@ class Normalisation:
     scales: dict[str, float]
     neighbors: float = 1.0
     undetermined: int = 0
-    charges: tuple[int, ...] | None = None
+    charges: list[int] | None = None
 
     @classmethod
     def of(cls, molecules: Sequence[Molecule], cutoff: float) -> Normalisation:
@@ -79,7 +79,7 @@ class Normalisation:
         scale = scale if scale > 1e-6 else 1.0  # one molecule at rest: nothing to scale by
         few = molecules[:: max(len(molecules) // 200, 1)]
         pairs = sum(len(neighbors(molecule, cutoff).i) for molecule in few)
-        charges = tuple(sorted({molecule.charge for molecule in molecules}))
+        charges = sorted({molecule.charge for molecule in molecules})
         per_atom = max(2 * pairs / sum(map(len, few)), 1.0)
         return cls(shifts, dict.fromkeys(shifts, scale), per_atom, undetermined, charges)
 
