@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from dmol_molnet.molecules import InputError, Molecule, quoted
+from dmol_molnet.molecules import InputError, Molecule, charge_of, quoted
 from dmol_molnet.nn.graph import Capacity, MolecularGraph, Neighbors, neighbors
 from dmol_molnet.nn.potential import Potential
 
@@ -25,6 +25,7 @@ class MolnetCalculator(Calculator):
         potential: a `Potential`, or the path of a file with one.
         options: those of ASE's `Calculator`.
 
+    The charge in `atoms.info` is compared with those that the potential was trained on: it does not see charges itself.
     Nothing is computed again as long as atoms stay as they are.  The program for a number of atoms is compiled at the
     first call, with room for more pairs than there are, so that it serves on while pairs come and go.
 
@@ -58,10 +59,14 @@ class MolnetCalculator(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Compute energy and forces; always both, since forces cost the energy."""
         super().calculate(atoms, properties, system_changes)
+        if not len(self.atoms):
+            self.results = {"energy": 0.0, "free_energy": 0.0, "forces": np.zeros((0, 3))}
+            return
         periodic = bool(self.atoms.pbc.any())
         molecule = Molecule(
             numbers=self.atoms.numbers,
             positions=self.atoms.positions,
+            charge=charge_of(self.atoms.info),
             cell=self.atoms.cell.array if periodic else None,
             pbc=self.atoms.pbc if periodic else None,
         )

@@ -4,12 +4,14 @@ Exit code 0: done.  2: wrong use or bad input, with one line on standard error. 
 answer is not right, `relax` when it has not converged, `md` when it had to stop.
 """
 
+import contextvars
 import importlib.metadata
 import json
 import platform
 import re
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +21,7 @@ from packaging.requirements import Requirement
 import dmol_molnet
 from dmol_molnet import cli_potential
 from dmol_molnet.files import read_molecule
-from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
+from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 
 app = typer.Typer(
     name="dmol-molnet",
@@ -33,8 +35,13 @@ app = typer.Typer(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; wrong use and bad input end in one line and exit code 2."""
     code = 2
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = app((sys.argv[1:] if arguments is None else arguments) or ["--help"], standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", InputWarning)
+            warnings.showwarning = _say(warnings.showwarning)
+            # In a context of its own: what a command sets ends with it.
+            code = contextvars.copy_context().run(app, arguments, standalone_mode=False)
     except typer.Abort:
         code = 130
     except Exception as error:
@@ -44,6 +51,20 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"dmol-molnet: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)
+
+
+def _say(otherwise):
+    """A `warnings.showwarning` that says what was taken for granted in one line, each once."""
+    said = set()
+
+    def show(message, category, *place, **options):
+        if not issubclass(category, InputWarning):
+            otherwise(message, category, *place, **options)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"dmol-molnet: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    return show
 
 
 def _print_version(wanted: bool) -> None:
@@ -61,7 +82,12 @@ def _root(
 
 @app.command()
 def wl(
-    a: Annotated[str, typer.Argument(metavar="A", help="A SMILES, or a file with one: .smi, .mol or .sdf.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="A SMILES, or a file with a molecule (of several, the last): .smi, .mol or .sdf."
+        ),
+    ],
     b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     k: Annotated[int, typer.Option(help="1 colours atoms; 2 and 3 colour pairs and triples of atoms.")] = 1,
     variant: Annotated[str, typer.Option(help="Which 2- or 3-WL: folklore or oblivious.")] = "folklore",
@@ -126,7 +152,10 @@ _OTHER_FILES = (
 @app.command()
 def animate(
     molecule: Annotated[
-        str, typer.Argument(metavar="SMILES", help="A SMILES, or a file with one: .smi, .mol or .sdf.")
+        str,
+        typer.Argument(
+            metavar="SMILES", help="A SMILES, or a file with a molecule (of several, the last): .smi, .mol or .sdf."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Where: .mp4, .gif, .html (to step through), .svg or .png (stills).")
@@ -303,6 +332,24 @@ def solve_exercise(name: ExerciseName) -> None:
     from dmol_molnet import exercises
 
     print(exercises.solution(name))
+
+
+@app.command("formats")
+def list_formats() -> None:
+    """List the files that are read: endings, where energies and forces are looked for, and in which units.
+
+    \b
+    Example:
+      dmol-molnet formats
+    """
+    from dmol_molnet import formats
+
+    print(
+        "Files with molecules, as `train`, `evaluate`, `relax` and `md` read them. Other names of labels are told by\n"
+        "--energy-key and --forces-key, other units by --energy-unit, --length-unit and --force-unit.\n"
+    )
+    for name, endings, labels, units in formats.table()[1]:
+        print(f"{name}: {endings}\n  labels: {labels}\n  units:  {units}")
 
 
 @app.command()

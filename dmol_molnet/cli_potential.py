@@ -32,14 +32,16 @@ ForceUnit = Annotated[
     typer.Option("--force-unit", help="Such as Hartree/Bohr; if not told, the energy's unit over that of length."),
 ]
 Gradients = Annotated[bool, typer.Option("--gradients", help="The file's forces are derivatives: turn their sign.")]
-NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not compare energies with forces to find wrong units.")]
+NoCheck = Annotated[
+    bool, typer.Option("--no-check", help="Do not compare labels to find wrong units, nor charges of one composition.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A potential that `train` has written: .keras.")]
 Start = Annotated[
     str,
     typer.Argument(
         metavar="MOLECULE",
-        help="A SMILES; or a file: .xyz (its last molecule), .smi, .mol, .sdf, or a database of ASE, .db.",
+        help="A SMILES; or a file (its last molecule): .xyz, .traj, .sdf, .pdb, … `dmol-molnet formats` lists them.",
     ),
 ]
 Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
@@ -55,7 +57,9 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="A file (.xyz, .xyz.gz, .db, …), or acetylacetone or acetylacetone-dft[:FILE]."
+            metavar="DATA",
+            help="A file (.xyz, .db, .npz, .traj, …: `dmol-molnet formats` lists them), or acetylacetone or "
+            "acetylacetone-dft[:FILE].",
         ),
     ],
     output: Annotated[
@@ -226,7 +230,9 @@ def evaluate(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="A file, or acetylacetone or acetylacetone-dft: all its tests, or one by NAME:FILE."
+            metavar="DATA",
+            help="A file, of any kind that `dmol-molnet formats` lists; or acetylacetone or acetylacetone-dft: all its "
+            "tests, or one by NAME:FILE.",
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1, help="Molecules at a time.")] = 32,
@@ -337,8 +343,14 @@ def md(
     nve: Annotated[bool, typer.Option("--nve", help="No thermostat: conserve the energy, and say how well.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Steps from frame to frame.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of velocities and noise.")] = 0,
+    new_velocities: Annotated[
+        bool, typer.Option("--new-velocities", help="Random ones, although the file has momenta.")
+    ] = False,
 ) -> None:
     """Run molecular dynamics on a potential.
+
+    A file with momenta, such as this command writes, goes on from its last frame; other molecules start with random
+    velocities.  Masses are those of the file or of its isotopes, and fixed atoms stay where they are.
 
     Frames have energies, forces and momenta; an interrupted run leaves whole ones.  Ends with exit code 1 and one line
     on standard error when the molecule flies apart or gets too hot; its frames stay.
@@ -346,6 +358,7 @@ def md(
     \b
     Examples:
       dmol-molnet md acac.keras relaxed.xyz -o run.xyz --temperature 300 --picoseconds 10
+      dmol-molnet md acac.keras run.xyz -o more.xyz --picoseconds 10
       dmol-molnet md acac.keras relaxed.xyz -o run.xyz --nve --timestep 0.25
     """
     _check_output(output, (".xyz", ".extxyz"), "a trajectory")
@@ -357,6 +370,11 @@ def md(
     atoms = _atoms(model, molecule)
     from dmol_molnet import dynamics
 
+    dynamics.check_constraints(atoms)
+    if new_velocities:
+        atoms.set_momenta(None)
+    if atoms.get_momenta().any():
+        print(f"Going on from the momenta in {molecule}, at {atoms.get_temperature():.0f} K.", file=sys.stderr)
     options = (temperature, picoseconds, timestep, None if nve else friction, every, seed)
     if sys.stderr.isatty():
         with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
@@ -432,7 +450,7 @@ def _split(
     """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
     import numpy as np
 
-    from dmol_molnet.files import check_labels, free_atoms
+    from dmol_molnet.files import check_labels, free_atoms, skip_comparison
 
     try:
         share = float(validation)
@@ -440,6 +458,8 @@ def _split(
         share = None
     if share is not None and not 0 <= share < 1:
         raise InputError(f"--validation is a share, 0 or more and less than 1, or a file, not {quoted(validation)}")
+    if not reading.check:
+        skip_comparison()
     free, molecules = free_atoms(reading.files(data, training=True)[None], ALONE)
     if share is None:
         training, held_out = molecules, free_atoms(reading.files(validation, training=True)[None], ALONE)[1]
@@ -510,17 +530,17 @@ def _warn(message, category, filename, lineno, file=None, line=None) -> None:
 
 def _atoms(model: Path, molecule: str):
     """Atoms of ASE with the potential as their calculator."""
-    from dmol_molnet.files import read_geometry
+    from dmol_molnet.files import read_atoms
 
     _check_model(model)
-    start = read_geometry(molecule)
+    start = read_atoms(molecule)
     potential = _load(model)
     from dmol_molnet.calculator import MolnetCalculator
-    from dmol_molnet.dynamics import to_atoms
 
     if potential.normalisation is not None:
-        potential.normalisation.reference(start)  # an element that it does not know is told now
-    return to_atoms(start, MolnetCalculator(potential))
+        potential.normalisation.reference(Molecule.from_ase(start))  # an element that it does not know is told now
+    start.calc = MolnetCalculator(potential)
+    return start
 
 
 def _check_model(path: Path) -> None:

@@ -62,14 +62,14 @@ class Run(NamedTuple):
 
 
 def to_atoms(molecule: Molecule, calculator: Calculator) -> ase.Atoms:
-    """Atoms of ASE at a molecule's positions.
+    """Atoms of ASE at a molecule's positions, with its masses and charge.
 
     Raises:
         InputError: it has none.
     """
-    if molecule.positions is None:
-        raise InputError(f"{molecule} has no positions; embed() gives it some")
-    return ase.Atoms(molecule.numbers, molecule.positions, cell=molecule.cell, pbc=molecule.pbc, calculator=calculator)
+    atoms = molecule.to_ase()
+    atoms.calc = calculator
+    return atoms
 
 
 def relax(
@@ -126,6 +126,8 @@ def run(
 ) -> Run:
     """Molecular dynamics, from random velocities unless the atoms have some.
 
+    Fixed atoms, coordinates and bonds of ASE's constraints stay fixed, and count for no temperature.
+
     Args:
         atoms: with a calculator; they are moved.
         path: the file (extended XYZ) for frames with energies, forces and momenta; None writes none.
@@ -139,7 +141,11 @@ def run(
 
     Returns:
         How it went.  A run that flies apart, or gets too hot, ends early and says why; its frames stay.
+
+    Raises:
+        InputError: a constraint of another kind; or no atom can move.
     """
+    check_constraints(atoms)
     n_steps, rng = max(round(1000 * picoseconds / timestep), 1), np.random.default_rng(seed)
     if not atoms.get_momenta().any():
         heat(atoms, temperature, rng)
@@ -198,15 +204,45 @@ def run(
     )
 
 
+ANCHORS = ("FixAtoms", "FixCartesian")
+"""ASE's constraints that hold atoms in space, so that the molecule as a whole neither drifts nor turns."""
+
+KEPT = (*ANCHORS, "FixBondLengths", "Hookean")
+"""ASE's constraints that dynamics here keep."""
+
+
+def check_constraints(atoms: ase.Atoms) -> None:
+    """Refuse constraints that a run would not keep.
+
+    Raises:
+        InputError: one of a kind that is not among `KEPT`; or no atom can move.
+    """
+    kinds = [type(constraint).__name__ for constraint in atoms.constraints]
+    other = [kind for kind in kinds if kind not in KEPT]
+    if other:
+        raise InputError(
+            f"a constraint of the kind {other[0]} is not kept by dynamics here, but {', '.join(KEPT)} are: "
+            "take it away, or use one of those"
+        )
+    if len(atoms) and 3 * len(atoms) <= _fixed(atoms):
+        raise InputError("all atoms are fixed, and nothing can move: free some of them")
+
+
 def heat(atoms: ase.Atoms, temperature: float, rng: np.random.Generator) -> None:
-    """Give atoms random velocities of exactly this temperature, and none as a whole: no translation, no rotation."""
+    """Give atoms random velocities of exactly this temperature, and none as a whole: no translation, no rotation.
+
+    What constraints fix does not move; where they hold atoms in space, the rest may move as a whole.
+    """
     m = atoms.get_masses()[:, None]
-    v = rng.standard_normal((len(atoms), 3)) * np.sqrt(units.kB * temperature / m)
-    v -= (m * v).sum(axis=0) / m.sum()
-    if not atoms.pbc.any():
-        x = atoms.positions - atoms.get_center_of_mass()
-        inertia = (m[:, :, None] * ((x**2).sum(1)[:, None, None] * np.eye(3) - x[:, :, None] * x[:, None, :])).sum(0)
-        v -= np.cross(np.linalg.pinv(inertia) @ np.cross(x, m * v).sum(axis=0), x)
+    atoms.set_velocities(rng.standard_normal((len(atoms), 3)) * np.sqrt(units.kB * temperature / m))
+    v = atoms.get_velocities()
+    if not _anchored(atoms):
+        v -= (m * v).sum(axis=0) / m.sum()
+        if not atoms.pbc.any():
+            x = atoms.positions - atoms.get_center_of_mass()
+            square = (x**2).sum(1)[:, None, None] * np.eye(3)
+            inertia = (m[:, :, None] * (square - x[:, :, None] * x[:, None, :])).sum(0)
+            v -= np.cross(np.linalg.pinv(inertia) @ np.cross(x, m * v).sum(axis=0), x)
     energy = 0.5 * float((m * v**2).sum())
     wanted = 0.5 * _degrees_of_freedom(atoms, None) * units.kB * temperature
     atoms.set_velocities(v * np.sqrt(wanted / energy) if energy > 0 else v)
@@ -255,7 +291,8 @@ def frame_text(atoms: ase.Atoms, **info) -> bytes:
     frame.calc = SinglePointCalculator(
         frame, energy=float(atoms.get_potential_energy()), forces=atoms.get_forces(apply_constraint=False)
     )
-    frame.info = info
+    charge = {key: atoms.info[key] for key in ("charge",) if atoms.info.get(key)}
+    frame.info = charge | info
     buffer = io.StringIO()
     ase.io.write(buffer, frame, format="extxyz")
     return buffer.getvalue().encode()
@@ -278,10 +315,30 @@ class _StoppedError(Exception):
     """A run that cannot go on."""
 
 
+def _anchored(atoms: ase.Atoms) -> bool:
+    """Whether constraints hold some atom in space."""
+    return any(type(constraint).__name__ in ANCHORS for constraint in atoms.constraints)
+
+
+def _fixed(atoms: ase.Atoms) -> int:
+    """How many degrees of freedom constraints take; an atom that is fixed twice counts once."""
+    held = np.zeros((len(atoms), 3), bool)
+    bonds = 0
+    for constraint in atoms.constraints:
+        kind = type(constraint).__name__
+        if kind == "FixAtoms":
+            held[constraint.index] = True
+        elif kind == "FixCartesian":
+            held[constraint.index] |= np.asarray(constraint.mask, bool)
+        elif kind == "FixBondLengths":
+            bonds += len({tuple(sorted(pair)) for pair in np.asarray(constraint.pairs).tolist()})
+    return int(held.sum()) + bonds
+
+
 def _degrees_of_freedom(atoms: ase.Atoms, friction: float | None) -> int:
-    """3 A; without a thermostat, less the translation, and the rotation of an open molecule, which `heat` has taken."""
-    free = 3 * len(atoms)
-    if friction is None:
+    """3 A less what is fixed; without a thermostat or an anchor, less translation and rotation, which `heat` takes."""
+    free = 3 * len(atoms) - _fixed(atoms)
+    if friction is None and not _anchored(atoms):
         free -= 3
         if not atoms.pbc.any() and len(atoms) > 1:
             free -= 3 if np.linalg.matrix_rank(atoms.positions - atoms.positions.mean(axis=0), tol=1e-3) > 1 else 2
@@ -290,14 +347,14 @@ def _degrees_of_freedom(atoms: ase.Atoms, friction: float | None) -> int:
 
 def _pieces(atoms: ase.Atoms) -> int:
     """How many groups of atoms do not see each other within the potential's cutoff."""
+    potential = getattr(atoms.calc, "potential", None)
+    if potential is None or not len(atoms):
+        return 1
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     from dmol_molnet.nn.graph import neighbors
 
-    potential = getattr(atoms.calc, "potential", None)
-    if potential is None or not len(atoms):
-        return 1
     periodic = bool(atoms.pbc.any())
     molecule = Molecule(
         atoms.numbers,

@@ -5,6 +5,8 @@
     >>> print(data)
     1000 molecules; energies from 'energy' in kcal/mol, forces from 'forces' in kcal/mol/Å
 
+Which files are read, under which names and in which units, stands in `dmol_molnet.formats`.
+
 What leaves this module is in eV, Å and eV/Å.  A wrong unit rarely announces itself, so labels are held against each
 other: near a frame i of a molecule, a frame j has the energy
 
@@ -16,7 +18,9 @@ energies are in kcal/mol and forces in eV/Å.
 
 from __future__ import annotations
 
+import contextvars
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmol_molnet import formats
-from dmol_molnet.molecules import InputError, Molecule, quoted
+from dmol_molnet.molecules import InputError, InputWarning, Molecule, charge_of, quoted
+from dmol_molnet.xyz import Told, text_lines
 
 if TYPE_CHECKING:
     import ase
@@ -42,7 +47,8 @@ FORCES_NAMES = re.compile(
 """The names, in small letters, under which forces are looked for; those of derivatives have their sign turned."""
 
 _ENERGY_UNITS = {
-    "ev": "eV", "mev": "meV", "hartree": "Hartree", "ha": "Hartree", "eh": "Hartree", "a.u.": "Hartree",
+    "ev": "eV", "electronvolt": "eV", "mev": "meV", "hartree": "Hartree",
+    "hartrees": "Hartree", "ha": "Hartree", "eh": "Hartree", "a.u.": "Hartree",
     "au": "Hartree", "kcal/mol": "kcal/mol", "kj/mol": "kJ/mol", "rydberg": "Rydberg", "ry": "Rydberg",
 }  # fmt: skip
 _LENGTH_UNITS = {
@@ -61,7 +67,7 @@ class Labelled:
         molecules: in eV, Å and eV/Å; energy and forces are None where the file has none.
         energy_key, forces_key: the names under which the labels stood, or None.
         units: of energy, length and force in the file.
-        suspicions: what looks wrong with the units and may still be right, a sentence each.
+        suspicions: what was taken for granted, or looks wrong and may still be right, a sentence each.
     """
 
     molecules: list[Molecule]
@@ -90,11 +96,12 @@ def read_molecules(
     """The molecules of a file with their labels, converted to eV, Å and eV/Å.
 
     Args:
-        path: a file of any kind in `dmol_molnet.formats.FORMATS`.
+        path: a file of any kind in `dmol_molnet.formats.FORMATS`; texts may be compressed by gzip, bzip2 or xz.
         energy_key, forces_key: the names of the labels; None looks for the usual ones.
         energy_unit: eV, meV, Hartree, Rydberg, kcal/mol or kJ/mol; None takes what the file says of itself, else eV.
         length_unit: of positions: Å, Bohr or nm; None as before, else Å.
-        force_unit: such as `Hartree/Bohr`; None takes the energy's unit over that of length.
+        force_unit: such as `Hartree/Bohr`; None takes the energy's unit over that of length; where the energy is in
+            Hartree or Rydberg and lengths are not in Bohr, programs differ, and the labels must decide.
         gradients: the forces' column holds derivatives of the energy, although its name does not say so.
         check: compare labels with each other, and with what is usual.
 
@@ -102,37 +109,86 @@ def read_molecules(
         InputError: the file cannot be read; a label is no finite number; more than one kind of label has a usual name;
             a unit is unknown, or certainly wrong.
     """
-    name, stated = quoted(str(path)), {}
-    frames = [_Frame.of(*frame) for frame in formats.read(path, stated)]
-    energy_key = _choose(name, "energy", energy_key, frames)
-    forces_key = _choose(name, "forces", forces_key, frames)
-    units = _units(name, energy_unit, length_unit, force_unit, stated, energy_key, forces_key)
-    energy, length, force = (_in_ev_and_angstrom(unit) for unit in units)
+    name = quoted(str(path))
+    path = Path(path)
+    told = Told()
+    frames = [_Frame.of(atoms, beside) for atoms, beside in formats.read(path, told)]
+    energy_key = _choose(name, "energy", energy_key, frames, told)
+    forces_key = _choose(name, "forces", forces_key, frames, told)
+    units = _units(name, energy_unit, length_unit, force_unit, told.units, energy_key, forces_key)
     sign = -1.0 if gradients or (forces_key is not None and _is_gradient(forces_key)) else 1.0
+    notes = list(told.notes)
+    stated = force_unit is not None or forces_key in told.units
+    if forces_key is not None and not stated and units[0] in ("Hartree", "Rydberg") and units[1] != "Bohr":
+        units = (*units[:2], _atomic_force_unit(name, frames, units, sign, energy_key, forces_key))
+        notes.append(f"forces are read in {units[2]}, in which they fit to the energies; --force-unit tells another")
+    molecules = _molecules(name, frames, units, sign, energy_key, forces_key)
+    notes += _unread(frames)
+    if check:
+        try:
+            notes += check_units(molecules)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+    return Labelled(molecules, energy_key, forces_key, units, tuple(notes))
+
+
+def _molecules(name: str, frames: list[_Frame], units, sign: float, energy_key, forces_key) -> list[Molecule]:
+    energy, length, force = (_in_ev_and_angstrom(unit) for unit in units)
     molecules = []
     for k, frame in enumerate(frames, 1):
         try:
             molecules.append(frame.molecule(energy_key, forces_key, energy, length, sign * force))
         except InputError as error:
             raise InputError(f"{name}, molecule {k}: {error}") from None
-    suspicions = []
-    if check:
-        try:
-            suspicions = check_units(molecules)
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None
-    return Labelled(molecules, energy_key, forces_key, units, tuple(suspicions))
+    return molecules
+
+
+def _atomic_force_unit(name: str, frames: list[_Frame], units, sign: float, energy_key, forces_key) -> str:
+    """The unit of forces that fits to energies in Hartree or Rydberg, at positions in Å.
+
+    Programs give gradients in Hartree/Bohr, data sets often Hartree/Å, and some turn forces alone into eV/Å.
+
+    Raises:
+        InputError: the labels do not decide.
+    """
+    choices = (f"{units[0]}/Bohr", f"{units[0]}/Å", "eV/Å")
+    if energy_key is not None:
+        slopes = _slopes(_molecules(name, frames, (*units[:2], "eV/Å"), sign, energy_key, forces_key))
+        if slopes is not None:
+            low, middle, high = slopes
+            off = {choice: abs(np.log(max(middle, 1e-12) / _in_ev_and_angstrom(choice))) for choice in choices}
+            best = min(off, key=off.get)
+            fits = [choice for choice in choices if low / 1.1 < _in_ev_and_angstrom(choice) < high * 1.1]
+            if off[best] < 0.2 and set(fits) <= {best}:
+                return best
+    raise InputError(
+        f"{name}: energies are in {units[0]} and positions in Å, and the labels do not show what the forces are in: "
+        f"say it by --force-unit, {choices[0]} as most programs write them, {choices[1]}, or {choices[2]}"
+    )
+
+
+def _unread(frames: list[_Frame]) -> list[str]:
+    """What is in the file and is not used, and might have been meant to be, a sentence."""
+    names = ("stress", "virial", "virials", "velocities", "velo")
+    there = [name for name in names if any(name in table for frame in frames for table in frame.tables)]
+    if not there:
+        return []
+    plural = "is" if len(there) == 1 else "are"
+    return [
+        f"{' and '.join(map(quoted, there))} in the file {plural} not used: networks here learn energies and forces"
+    ]
 
 
 def read_xyz(path: str | Path) -> Iterator[Molecule]:
     """The molecules of an (extended) XYZ file, one by one, with the energies and forces it holds (eV, eV/Å).
 
-    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see `read_molecules`.
+    The file may be compressed, by gzip, bzip2 or xz.  For labels of other names or units, see
+    `read_molecules`.
 
     Raises:
         InputError: there is no such file, it is not an XYZ file, it is cut off, or a label in it is not a number.
     """
-    for k, (atoms, _) in enumerate(formats.read(path, {}, "xyz"), 1):
+    for k, atoms in enumerate(formats.read_frames(path), 1):
         try:
             molecule = Molecule.from_ase(atoms)
         except InputError as error:
@@ -143,25 +199,102 @@ def read_xyz(path: str | Path) -> Iterator[Molecule]:
 def read_geometry(text: str) -> Molecule:
     """One molecule with positions: of a SMILES, embedded; or the last one of a file, without labels.
 
-    A .mol or .sdf file keeps its geometry and the order of its atoms; one that is only drawn is embedded.
+    Of a .mol or .sdf, the geometry and the order of atoms are kept; a drawing in the plane is embedded, and hydrogens
+    that it leaves out are added.
 
     Raises:
-        InputError: as `read_molecules` and `Molecule.from_smiles`; an .sdf file with several molecules.
+        InputError: as `read_molecules` and `Molecule.from_smiles`.
+        InputWarning: (a warning) the file has several molecules, of which the last is taken; or atoms were added.
     """
     path = Path(text)
-    kind = formats.kind_of(path)
-    if kind not in (None, "sdf") and path.suffix.lower() != ".smi":
-        *_, frame = formats.read(path, {})
-        return _Frame.of(*frame).molecule(None, None, 1.0, 1.0, 1.0)
+    if path.suffix.lower() in (".mol", ".sdf"):
+        return _geometry_of_molfile(text)
+    if _is_file_name(path):
+        return Molecule.from_ase(read_atoms(text))
     molecule = read_molecule(text, hydrogens=True)
     return molecule if molecule.positions is not None else molecule.embed(0)
 
 
+def read_atoms(text: str) -> ase.Atoms:
+    """As `read_geometry`, as atoms of ASE: with momenta, masses, constraints and charge, if the file has them."""
+    path = Path(text)
+    if path.suffix.lower() in (".mol", ".sdf") or not _is_file_name(path):
+        return read_geometry(text).to_ase()
+    told = Told()
+    found = formats.read(path, told)
+    _say_which(text, len(found))
+    atoms = found[-1][0]
+    # A file's own word counts; Molecule refuses what is no molecule.
+    molecule = _Frame.of(*found[-1]).molecule(None, None, 1.0, 1.0, 1.0)
+    size = _in_ev_and_angstrom(_unit(told.units.get("length", "Å"), "length"))
+    atoms.calc = None
+    atoms.info = {"charge": molecule.charge} if molecule.charge else {}
+    atoms.arrays = {
+        key: atoms.arrays[key] for key in ("numbers", "positions", "masses", "momenta") if key in atoms.arrays
+    }
+    atoms.positions *= size
+    if not atoms.pbc.any():
+        atoms.cell = None
+    else:
+        atoms.cell = atoms.cell.array * size
+    return atoms
+
+
+def _is_file_name(path: Path) -> bool:
+    """Whether a text names a file with a geometry, and is no SMILES: `CO` is one, a file of that name or not."""
+    if path.suffix.lower() == ".smi":
+        return False
+    if path.is_file() and (path.suffix or formats.is_read(path) or path.name != str(path)):
+        return True
+    if formats.is_read(path):
+        raise InputError(f"there is no file {quoted(str(path))}")
+    return False
+
+
+def _say_which(text: str, n: int) -> None:
+    if n > 1:
+        warnings.warn(f"{quoted(text)} holds {n} molecules: the last is taken", InputWarning, stacklevel=3)
+
+
+def _geometry_of_molfile(text: str) -> Molecule:
+    from rdkit import Chem
+
+    mol = _last_of_molfile(text)
+    flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()
+    missing = sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
+    if flat and mol.GetNumAtoms() > 1:
+        Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+        mol = Chem.AddHs(mol)
+        mol.RemoveAllConformers()
+        warnings.warn(
+            f"{quoted(text)} is a drawing in the plane: it is given a geometry by embedding", InputWarning, stacklevel=3
+        )
+        return Molecule.from_rdkit(mol).embed(0)
+    if missing:
+        mol = Chem.AddHs(mol, addCoords=True)
+        warnings.warn(
+            f"{quoted(text)} leaves out {missing} hydrogens: they are added after its atoms", InputWarning, stacklevel=3
+        )
+    return Molecule.from_rdkit(mol)
+
+
+def _last_of_molfile(text: str):
+    path = Path(text)
+    if not path.is_file():
+        raise InputError(f"there is no file {quoted(text)}")
+    found = list(formats.rdkit_molecules(path))
+    _say_which(text, len(found))
+    return found[-1]
+
+
 def read_molecule(text: str, hydrogens: bool) -> Molecule:
-    """A molecule from a SMILES, or from a file that holds one: .smi, .mol or .sdf.
+    """A molecule from a SMILES, or from a file that holds one: .smi, .mol or .sdf; of several, the last.
+
+    Of a .mol or .sdf, the order of atoms is kept; positions are, if it has a geometry in space.
 
     Raises:
-        InputError: there is no such file, or it holds no molecule or several; as `Molecule.from_smiles`.
+        InputError: there is no such file, or it holds no molecule; as `Molecule.from_smiles`.
+        InputWarning: (a warning) the file has several molecules.
     """
     from rdkit import Chem
 
@@ -169,50 +302,99 @@ def read_molecule(text: str, hydrogens: bool) -> Molecule:
     kind = path.suffix.lower()
     if kind not in (".smi", ".mol", ".sdf"):
         return Molecule.from_smiles(text, hydrogens)
+    if not path.is_file():
+        raise InputError(f"there is no file {quoted(text)}")
     if kind == ".smi":
-        if not path.is_file():
-            raise InputError(f"there is no file {quoted(text)}")
-        words = path.read_text(encoding="utf-8-sig", errors="replace").split()
-        if not words:
+        with open(path, "rb") as file:
+            lines = [line.split() for line in text_lines(file) if line.strip()]
+        if not lines:
             raise InputError(f"{quoted(text)} is empty; a .smi file starts with a SMILES")
-        return Molecule.from_smiles(words[0], hydrogens)
-    mols = formats.read_mols(path)
-    if len(mols) > 1:
-        raise InputError(f"{quoted(text)} holds {len(mols)} molecules; give a file with the one that is meant")
-    in_space = mols[0].GetNumConformers() and mols[0].GetConformer().Is3D()
-    if not hydrogens or not in_space:
-        return Molecule.from_smiles(Chem.MolToSmiles(mols[0]), hydrogens)
-    return Molecule.from_rdkit(Chem.AddHs(mols[0], addCoords=True))
+        _say_which(text, len(lines))
+        return Molecule.from_smiles(lines[-1][0], hydrogens)
+    mol = _last_of_molfile(text)
+    if hydrogens:
+        mol = Chem.AddHs(mol, addCoords=True)
+    else:
+        which = Chem.RemoveHsParameters()
+        which.removeIsotopes = which.removeHydrides = which.removeDefiningBondStereo = True
+        mol = Chem.RemoveHs(mol, which)
+    if mol.GetNumConformers() and not mol.GetConformer().Is3D():
+        mol.RemoveAllConformers()
+    return Molecule.from_rdkit(mol)
 
 
 # ------------------------------------------------------------------------------------------------ checks
 
 
-def check_labels(molecules: Sequence[Molecule], forces: bool = True, name: str = "training") -> None:
+_COMPARE = contextvars.ContextVar("compare", default=True)
+
+
+def skip_comparison() -> None:
+    """Let `check_labels`, also the one in training, not compare molecules any more, until the context is left."""
+    _COMPARE.set(False)
+
+
+def check_labels(
+    molecules: Sequence[Molecule], forces: bool = True, name: str = "training", compare: bool | None = None
+) -> None:
     """Refuse molecules that cannot be trained on.
 
+    Args:
+        molecules: to train on.
+        forces: whether forces are needed.
+        name: of the set, for messages.
+        compare: hold those of the same composition against each other; None does, unless `skip_comparison` was called.
+
     Raises:
-        InputError: an energy or forces are missing, or energies of the same composition differ by more than 2 eV an
-            atom, as they do where units are mixed.
+        InputError: an energy or forces are missing; energies of the same composition fall into two groups whose
+            distance a mixture of units explains, or nothing in chemistry; or their charges differ.
     """
     by_formula: dict[str, list[tuple[float, int]]] = {}
+    charges: dict[str, dict[int, int]] = {}
     for k, molecule in enumerate(molecules, 1):
         where = f"{name} molecule {k} ({molecule.formula})"
         if molecule.energy is None:
             raise InputError(f"{where} has no energy; every molecule needs one, in eV")
         if forces and molecule.forces is None:
             raise InputError(f"{where} has no forces; give each its forces in eV/Å, or train with a force weight of 0")
-        by_formula.setdefault(molecule.formula, []).append((molecule.energy / len(molecule), k))
-    for formula, found in by_formula.items():
-        middle = float(np.median([energy for energy, _ in found]))
-        energy, k = max(found, key=lambda pair: abs(pair[0] - middle))
-        if abs(energy - middle) > 2:
-            unit = _named_factor(middle / energy) if energy else None
-            asked = f"it seems to be in {unit}" if unit else "are units mixed, or is it broken?"
+        if len(molecule):
+            by_formula.setdefault(molecule.formula, []).append((molecule.energy / len(molecule), k))
+            charges.setdefault(molecule.formula, {}).setdefault(molecule.charge, k)
+    if not (_COMPARE.get() if compare is None else compare):
+        return
+    for formula, found in charges.items():
+        if len(found) > 1:
+            (a, i), (b, j), *_ = found.items()
             raise InputError(
-                f"{name} molecule {k} ({formula}) has {energy:.3f} eV an atom, others of its composition {middle:.3f}: "
-                f"{asked if unit is None else f'are units mixed? {asked}'}"
+                f"{name} molecules {i} and {j} are both {formula}, with charges {a:+d} and {b:+d}, which a network "
+                "cannot tell apart: train on one charge, or on all with --no-check"
             )
+    for formula, found in by_formula.items():
+        _check_groups(formula, sorted(found), name)
+
+
+MIXED, IMPOSSIBLE = 2.0, 10.0
+"""eV an atom: a gap in the energies of one composition that units may explain, and one that no bond does."""
+
+
+def _check_groups(formula: str, found: list[tuple[float, int]], name: str) -> None:
+    """Refuse energies (eV an atom, sorted, with their molecules) in two groups that units explain, or no bond.
+
+    A curve of a bond that breaks may span 5 eV an atom, and its wall more, but without a wide gap.
+    """
+    energies = np.array([energy for energy, _ in found])
+    middle = float(np.median(energies))
+    for at in np.flatnonzero(np.diff(energies) > MIXED):
+        low, high = found[at], found[at + 1]
+        energy, k = low if middle >= high[0] else high  # of the group without the middle, the nearest
+        unit = _named_factor(middle / energy) if energy else None
+        if unit is None and energies[at + 1] - energies[at] <= IMPOSSIBLE:
+            continue
+        asked = f"are units mixed? it seems to be in {unit}" if unit else "are units mixed, or is it broken?"
+        raise InputError(
+            f"{name} molecule {k} ({formula}) has {energy:.3f} eV an atom, others of its composition {middle:.3f}: "
+            f"{asked}"
+        )
 
 
 def check_units(molecules: Sequence[Molecule]) -> list[str]:
@@ -340,6 +522,7 @@ def _in_ev_and_angstrom(unit: str) -> float:
 def _unit(text: str, kind: str) -> str:
     """The usual writing of a unit.  kind: energy, length or force."""
     word = str(text).strip().lower().replace(" ", "").replace("*", "/").replace("å", "å")
+    word = re.sub(r"/?(mol|ang|angstrom|å|bohr|a0|nm)\^?-1", r"/\1", word)
     if kind == "force":
         energy, _, length = word.rpartition("/")
         energy, length = _ENERGY_UNITS.get(energy.strip("()")), _LENGTH_UNITS.get(length.strip("()"))
@@ -393,7 +576,7 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "_") if not name.startswith("-") else name.strip().lower()
 
 
-def _choose(name: str, kind: str, asked: str | None, frames: list[_Frame]) -> str | None:
+def _choose(name: str, kind: str, asked: str | None, frames: list[_Frame], told: Told) -> str | None:
     """The name of a label in a file: the one that is asked for, or the only one of the usual."""
     option = f"--{kind}-key"
     tables = [frame.scalars if kind == "energy" else frame.vectors for frame in frames]
@@ -403,6 +586,8 @@ def _choose(name: str, kind: str, asked: str | None, frames: list[_Frame]) -> st
             others = f"there are {', '.join(map(quoted, there))}" if there else "there is nothing of that kind"
             raise InputError(f"{name} has no {kind} called {quoted(asked)}; {others}")
         return asked
+    if kind in told.keys:
+        return told.keys[kind]
     usual = [key for key in there if (_is_energy(key) if kind == "energy" else _is_forces(key))]
     if not usual:
         return None
@@ -438,6 +623,7 @@ class _Frame:
     atoms: ase.Atoms
     scalars: dict[str, Any]
     vectors: dict[str, Any]
+    tables: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def of(cls, atoms: ase.Atoms, extra: dict[str, Any] | None = None) -> _Frame:
@@ -454,7 +640,7 @@ class _Frame:
                     or (_is_forces(key) and array.size > 1)
                 ):
                     vectors.setdefault(key, array)
-        return cls(atoms, scalars, vectors)
+        return cls(atoms, scalars, vectors, (results, atoms.info, atoms.arrays, extra or {}))
 
     def molecule(
         self, energy_key: str | None, forces_key: str | None, energy: float, length: float, force: float
@@ -467,15 +653,16 @@ class _Frame:
         f = self.vectors.get(forces_key)
         if f is not None and f.dtype.kind in "iuf":
             f = f * force
-        charge = atoms.info.get("charge", 0)
+        beside = {key: value for table in self.tables[1:4:2] for key, value in table.items()}
         return Molecule(
             numbers=atoms.numbers,
             positions=atoms.positions * length,
-            charge=charge if np.size(charge) == 1 and not isinstance(charge, str) else 0,
+            charge=charge_of(beside),
             cell=atoms.cell.array * length if periodic else None,
             pbc=atoms.pbc if periodic else None,
             energy=e,
             forces=f,
+            masses=atoms.arrays.get("masses"),
         )
 
 

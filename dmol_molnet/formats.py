@@ -1,6 +1,7 @@
-"""Frames from files of many kinds, as ASE's atoms with whatever stands beside them: `FORMATS` says which.
+"""Which files are read, and how each becomes atoms of ASE with all that might be a label.
 
-Nothing here unpickles, and nothing of a file is run.
+`FORMATS` is the list; `dmol-molnet formats` prints it.  Nothing here unpickles: of an .npz only plain arrays are taken,
+and a trajectory of ASE is read only if it is of the kind that holds JSON and arrays.
 """
 
 from __future__ import annotations
@@ -8,371 +9,438 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
-import io
-import itertools
 import lzma
 import sqlite3
-from collections.abc import Iterator
+import tarfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dmol_molnet.molecules import SYMBOLS, InputError, quoted
+from dmol_molnet.molecules import InputError, quoted
+from dmol_molnet.xyz import Told, frames, text_lines
 
 if TYPE_CHECKING:
     import ase
+
+Found = Iterator[tuple["ase.Atoms", dict[str, Any]]]
+"""Atoms, and what stands beside them by name, for each molecule."""
 
 
 class Format(NamedTuple):
     """A kind of file.
 
     Attributes:
-        endings: of its names, in small letters; a whole name such as POSCAR too.
-        what: what it is.
-        labels: where energies and forces stand in it.
+        name: what people call it.
+        endings: of its files, in small letters; `.gz`, `.bz2` and `.xz` may follow those of texts.
+        labels: what of energies and forces is read, and under which names.
+        units: those that are taken if none are told.
+        read: gives the atoms of a file.
+        reads_as: what ASE calls it, where ASE reads it.
     """
 
+    name: str
     endings: tuple[str, ...]
-    what: str
     labels: str
+    units: str
+    read: Callable[[Path, Told], Found]
+    reads_as: str | None = None
 
 
-FORMATS = {
-    "xyz": Format(
-        (".xyz", ".extxyz", ".xyz.gz", ".xyz.bz2", ".xyz.xz", ".extxyz.gz", ".extxyz.bz2", ".extxyz.xz"),
-        "(extended) XYZ; elements as symbols or atomic numbers; the raw files of QM9 too",
-        "energy in the comment line, forces in columns; eV, unless told otherwise; QM9: Hartree",
-    ),
-    "traj": Format((".traj",), "trajectory of ASE", "results of its calculator, eV and eV/Å"),
-    "db": Format(
-        (".db", ".json"), "database of ASE, also as SchNetPack writes it", "calculator, keys, data; its own units"
-    ),
-    "npz": Format(
-        (".npz",),
-        "arrays as of sGDML (R, z, E, F) and rMD17 (coords, nuclear_charges, energies, forces)",
-        "its own units if it says them (e_unit, r_unit); rMD17: kcal/mol",
-    ),
-    "sdf": Format((".sdf", ".mol"), "MDL molecules, atoms in their order", "numbers among their properties"),
-    "vasp-xml": Format(("vasprun.xml",), "run of VASP", "eV and eV/Å"),
-    "vasp-out": Format(("outcar",), "run of VASP", "eV and eV/Å"),
-    "vasp": Format((".vasp", ".poscar", "poscar", "contcar"), "geometry of VASP", "none"),
-    "cif": Format((".cif",), "crystal", "none"),
-    "gen": Format((".gen",), "geometry of DFTB+", "none"),
-    "proteindatabank": Format((".pdb",), "protein data bank", "none"),
-    "xsf": Format((".xsf",), "geometry of XCrySDen", "forces, eV/Å"),
-}
-"""What is read, by the names that ASE has for it."""
-
-
-class Frame(NamedTuple):
-    """Atoms of ASE, and what else the file says of them by name."""
-
-    atoms: ase.Atoms
-    extra: dict[str, Any]
-
-
-def kind_of(path: Path) -> str | None:
-    """The name of a file's format in `FORMATS`, by its ending; None if it is not known."""
-    name = path.name.lower()
-    return next((kind for kind, known in FORMATS.items() for end in known.endings if name.endswith(end)), None)
-
-
-def known() -> str:
-    """All endings in one phrase."""
-    return ", ".join(known.endings[0] for known in FORMATS.values())
-
-
-def read(path: str | Path, stated: dict[str, str], kind: str | None = None) -> Iterator[Frame]:
-    """The frames of a file, one by one; units that it states go into `stated`, by the name of the label.
-
-    Args:
-        path: the file.
-        stated: is filled.
-        kind: of `FORMATS`; None goes by the ending of its name.
+def read(path: Path, told: Told) -> list[tuple[ase.Atoms, dict[str, Any]]]:
+    """The molecules of a file of any kind in `FORMATS`, each with what stands beside it by name.
 
     Raises:
-        InputError: there is no such file, its kind is not known, or it cannot be read; with the line or the frame.
+        InputError: the file is not there, cannot be read, or holds no molecule; one sentence.
     """
-    path = Path(path)
-    name, kind = quoted(str(path)), kind or kind_of(path)
+    name = quoted(str(path))
     if not path.is_file():
         raise InputError(f"there is no file {name}")
-    if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".pth"):
+    found = list(_reader(path)(path, told))
+    if not found:
+        raise InputError(f"{name} holds no molecule")
+    return found
+
+
+def is_read(path: Path) -> bool:
+    """Whether the name is that of a file with a geometry that `read` takes."""
+    return any(_is_named(path, one) for one in FORMATS)
+
+
+def table() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of what is read: for people."""
+    header = ("kind of file", "endings", "energies and forces", "units if none are told")
+    rows = []
+    for one in FORMATS:
+        rows.append((one.name, " ".join(one.endings), one.labels, one.units))
+    return header, rows
+
+
+def rst_table() -> str:
+    """`table` as a list-table of reStructuredText."""
+    header, rows = table()
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 20 35 25", ""]
+    for row in (header, *rows):
+        lines += [f"   {'*' if c == 0 else ' '} - {entry}" for c, entry in enumerate(row)]
+    return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------------------ which reader
+
+
+def _is_named(path: Path, one: Format) -> bool:
+    """Whether the file is named as one of this format, by its ending or, as POSCAR, by its whole name."""
+    name = path.name.lower()
+    bare = name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
+    return any(bare.endswith(end) if end.startswith(".") else bare == end.lower() for end in one.endings)
+
+
+def _reader(path: Path) -> Callable[[Path, Told], Found]:
+    """How to read a file: by what it holds, where its first bytes tell, else by its name, else as XYZ."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    name = quoted(str(path))
+    if start.startswith(b"- of Ulm"):
+        return _trajectory
+    if start.startswith(b"SQLite format 3\0"):
+        return _database
+    if start.startswith(b"\x89HDF\r\n"):
         raise InputError(
-            f"{name} is a pickle, which can run any code when it is read: write its frames as .xyz or .npz"
+            f"{name} is HDF5, in which every data set has its own layout: write its molecules as extended XYZ, or as "
+            ".npz with the arrays R, z, E and F"
         )
-    if kind is None:
+    if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".pth", ".npy") or start[:1] == b"\x80":
         raise InputError(
-            f"{name} is of no kind that is read here, which are {known()}; ASE converts many others: `ase convert FILE "
-            "frames.xyz`"
+            f"{name} may hold pickled objects, which run code when they are read, so that they never are: write its "
+            "molecules as extended XYZ, or as .npz with the arrays R, z, E and F"
         )
-    readers = {"xyz": _xyz, "traj": _traj, "db": _database, "npz": _npz, "sdf": _sdf}
-    return readers[kind](path, stated) if kind in readers else _by_ase(path, kind)
+    for one in FORMATS:
+        if _is_named(path, one):
+            return one.read
+    if start.startswith(b"PK\x03\x04"):
+        return _arrays
+    return _xyz
 
 
-# ------------------------------------------------------------------------------------------------ XYZ
+# ------------------------------------------------------------------------------------------------ readers
 
 
-def _xyz(path: Path, stated: dict[str, str]) -> Iterator[Frame]:
-    name, k = quoted(str(path)), 1
+def read_frames(path: str | Path, told: Told | None = None) -> Iterator[ase.Atoms]:
+    """The frames of an (extended) XYZ file as ASE understands them; every line of the file must belong to one.
+
+    Elements may be symbols or atomic numbers, D and T have their masses; `dmol_molnet.xyz` says what else is read.
+
+    Args:
+        path: of the file, which may be compressed.
+        told: is told the units that the format settles, and what there is to know.
+
+    Raises:
+        InputError: there is no such file, it is not an XYZ file, or it is cut off; with the line.
+    """
+    name = quoted(str(path))
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {name}")
+    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(Path(path).suffix.lower(), open)
+    k = 1
     try:
-        for at, text in _split_frames(_text(path)):
-            yield _qm9(text, stated) if text[1].startswith("gdb ") else Frame(_extended(text, at), {})
-            k += 1
-    except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {_short(error)}") from None
+        with opened(path, "rb") as file:
+            for atoms in frames(text_lines(file), told):
+                yield atoms
+                k += 1
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name} is not an extended XYZ file: molecule {k}: {reason[:200]}") from None
     if k == 1:
         raise InputError(f"{name} holds no molecule")
 
 
-def _text(path: Path) -> Iterator[str]:
-    """The lines of a file in UTF-8, with or without a byte-order mark, or else in Latin-1; it may be compressed."""
-    opened = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
-    with opened(path, "rb") as file:
-        for k, line in enumerate(file):
-            line = line.removeprefix(b"\xef\xbb\xbf") if k == 0 else line
-            try:
-                text = line.decode("utf-8")
-            except UnicodeDecodeError:
-                if b"\0" in line:
-                    raise ValueError(f"line {k + 1} is not text") from None
-                text = line.decode("latin-1")
-            yield text
+def _xyz(path: Path, told: Told) -> Found:
+    for atoms in read_frames(path, told):
+        yield atoms, {}
 
 
-def _split_frames(file: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    """The line at which each frame begins, and its lines; a ValueError if one is cut off or something lies between."""
-    line, at = next(file, ""), 1
-    while line.strip():
-        try:
-            n = int(line)
-        except ValueError:
-            raise ValueError(f"line {at} should be a number of atoms, and is {quoted(line.strip())}") from None
-        if n < 1:
-            raise ValueError(f"line {at} says that there are {n} atoms")
-        frame = [line, *itertools.islice(file, n + 1)]
-        if len(frame) < n + 2 or not frame[-1].strip():
-            raise ValueError(f"the file ends before the last of the {n} atoms that line {at} promises")
-        begins = at
-        at += len(frame)
-        line = next(file, "")
-        if frame[1].startswith("gdb "):  # QM9: frequencies, two SMILES, two InChI
-            rest = [line, *itertools.islice(file, 2)]
-            at, line = at + len(rest), next(file, "")
-        while line.lstrip().startswith("VEC"):  # as ADF writes cells
-            frame.append(line)
-            at, line = at + 1, next(file, "")
-        yield begins, frame
-    for extra, text in enumerate(itertools.chain([line], file)):
-        if text.strip():
-            raise ValueError(f"line {at} is empty, and yet there is more in line {at + extra}")
-
-
-ISOTOPES = {"D": 2.01410177785, "T": 3.0160492820}
-"""Masses in u of hydrogens with a symbol of their own (NIST, atomic weights and isotopic compositions)."""
-
-
-def _extended(lines: list[str], at: int) -> ase.Atoms:
-    """A frame by ASE, once atomic numbers and isotopes are symbols."""
-    import ase.io.extxyz
-
-    n, masses = int(lines[0]), {}
-    columns = len(lines[2].split())
-    for i in range(n):
-        words = lines[2 + i].split(None, 1)
-        if len(lines[2 + i].split()) != columns:
-            where = f"line {at + 2 + i}, atom {i + 1},"
-            cut = "; the file seems to be cut off there" if i == n - 1 else ""
-            raise ValueError(f"{where} has {len(lines[2 + i].split())} columns and the first atom {columns}{cut}")
-        symbol = words[0]
-        if symbol.isdecimal() and 0 < int(symbol) < len(SYMBOLS):
-            symbol = SYMBOLS[int(symbol)]
-        elif symbol in ISOTOPES:
-            masses[i], symbol = ISOTOPES[symbol], "H"
-        if symbol != words[0] and not _first_is_no_symbol(lines[1]):
-            lines[2 + i] = f"{symbol} {words[1]}"
-        elif symbol[:1].isalpha() and symbol.capitalize() not in SYMBOLS and not _first_is_no_symbol(lines[1]):
-            raise ValueError(
-                f"line {at + 2 + i}: {quoted(symbol)} is no element; a symbol such as C, or an atomic number"
-            )
-    atoms = next(ase.io.extxyz.read_xyz(io.StringIO("".join(lines)), 0))
-    if masses:
-        found = atoms.get_masses()
-        found[list(masses)] = list(masses.values())
-        atoms.set_masses(found)
-    return atoms
-
-
-def _first_is_no_symbol(comment: str) -> bool:
-    """Whether the comment line says that another column comes first."""
-    return "Properties=" in comment and "Properties=species" not in comment.replace('"', "")
-
-
-QM9 = "A B C mu alpha homo lumo gap r2 zpve U0 U H G Cv".split()
-"""What the second line of a file of QM9 (Ramakrishnan et al. (2014)) holds behind its name; energies in Hartree."""
-
-
-def _qm9(lines: list[str], stated: dict[str, str]) -> Frame:
-    """A frame of QM9: tabs, charges in a fifth column, exponents such as 1.2*^-5."""
-    import ase
-
-    n = int(lines[0])
-    rows = [line.replace("*^", "e").split() for line in lines[2 : 2 + n]]
-    atoms = ase.Atoms([row[0] for row in rows], [[float(x) for x in row[1:4]] for row in rows])
-    numbers = [float(x) for x in lines[1].replace("*^", "e").split()[2 : 2 + len(QM9)]]
-    extra = dict(zip(QM9, numbers, strict=False))
-    stated["U0"] = "Hartree"
-    return Frame(atoms, extra)
-
-
-# ------------------------------------------------------------------------------------------------ other kinds
-
-
-def _traj(path: Path, stated: dict[str, str]) -> Iterator[Frame]:
-    from ase.io.trajectory import TrajectoryReader  # not ase.io.read, which would try kinds that unpickle
-
+def _archive(path: Path, told: Told) -> Found:
+    """The XYZ files in a .tar, as QM9 comes, in the order of their names' numbers in the archive."""
     name = quoted(str(path))
     try:
-        with contextlib.closing(TrajectoryReader(str(path))) as file:
-            for k in range(len(file)):
-                yield Frame(file[k], {})
-    except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{name} is no trajectory of ASE that can be read: {_short(error)}") from None
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if not member.isfile() or not member.name.lower().endswith((".xyz", ".extxyz")):
+                    continue
+                try:
+                    for atoms in frames(text_lines(archive.extractfile(member)), told):
+                        yield atoms, {}
+                except ValueError as error:
+                    raise InputError(f"{name}, {quoted(member.name)}: {' '.join(str(error).split())[:200]}") from None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{name} is no archive that can be read: {' '.join(str(error).split())[:160]}") from None
 
 
-def _by_ase(path: Path, kind: str) -> Iterator[Frame]:
-    import ase.io
+def _trajectory(path: Path, told: Told) -> Found:
+    """A trajectory of ASE; one of the old kind, which was pickled, is refused unread."""
+    from ase.io.trajectory import TrajectoryReader
 
-    n = 0
+    name = quoted(str(path))
+    with open(path, "rb") as file:
+        if not file.read(8).startswith(b"- of Ulm"):
+            raise InputError(f"{name} is no trajectory of ASE, or one of before 2015, which is pickled and never read")
+    k = 0
     try:
-        for atoms in ase.io.iread(str(path), ":", format=kind):
-            n += 1
-            yield Frame(atoms, {})
+        with contextlib.closing(TrajectoryReader(str(path))) as reader:
+            for k in range(len(reader)):
+                yield reader[k], {}
     except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{quoted(str(path))} cannot be read as {FORMATS[kind].what}: {_short(error)}") from None
-    if not n:
-        raise InputError(f"{quoted(str(path))} holds no molecule")
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name} is no trajectory of ASE that can be read: molecule {k + 1}: {reason[:160]}") from None
 
 
-def _sdf(path: Path, stated: dict[str, str]) -> Iterator[Frame]:
-    """Molecules with three-dimensional geometries, hydrogens included."""
-    import ase
+def _database(path: Path, told: Told) -> Found:
+    """The rows of a database of ASE; what SchNetPack writes of units is told."""
+    import ase.db
 
-    for k, mol in enumerate(read_mols(path), 1):
-        if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
-            raise InputError(f"{quoted(str(path))}, molecule {k}: it is drawn, and has no geometry in space")
-        atoms = ase.Atoms([a.GetAtomicNum() for a in mol.GetAtoms()], mol.GetConformer().GetPositions())
-        atoms.info["charge"] = sum(a.GetFormalCharge() for a in mol.GetAtoms())
-        extra = {}
-        for key, value in mol.GetPropsAsDict().items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                extra[key] = value
-        yield Frame(atoms, extra)
-
-
-def read_mols(path: Path) -> list:
-    """The molecules of a .mol or .sdf file, sanitised, atoms in their order; hydrogens that are there stay.
-
-    Raises:
-        InputError: there is no such file, or a molecule in it that RDKit cannot read.
-    """
-    from rdkit import Chem, rdBase
-
-    if not path.is_file():
-        raise InputError(f"there is no file {quoted(str(path))}")
-    found = []
-    with rdBase.BlockLogs():
-        supplier = Chem.ForwardSDMolSupplier(io.BytesIO(path.read_bytes()), removeHs=False)
-        for k, mol in enumerate(supplier, 1):
-            if mol is None:
-                raise InputError(f"{quoted(str(path))}, molecule {k}: RDKit cannot read it")
-            found.append(mol)
-    if not found:
-        raise InputError(f"{quoted(str(path))} holds no molecule that RDKit can read")
-    return found
+    name = quoted(str(path))
+    with open(path, "rb") as file:
+        kind = "db" if file.read(16).startswith(b"SQLite format 3\0") or path.suffix.lower() == ".db" else "json"
+    try:
+        if kind == "db":
+            # Looked at first: ASE would make a database of itself out of any other, and of an empty file.
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+                if not file.execute("select count(*) from sqlite_master where name = 'systems'").fetchone()[0]:
+                    raise ValueError("it has no table of systems")
+        with ase.db.connect(str(path), type=kind, use_lock_file=False) as database:
+            metadata = database.metadata or {}
+            if "_distance_unit" in metadata:
+                told.units["length"] = str(metadata["_distance_unit"])
+            told.units |= {str(key): str(unit) for key, unit in (metadata.get("_property_unit_dict") or {}).items()}
+            for row in database.select():
+                data = {
+                    key: np.asarray(value) for key, value in row.data.items() if isinstance(value, np.ndarray | float)
+                }
+                yield row.toatoms(), {**row.key_value_pairs, **data}
+    except Exception as error:  # a file from anywhere may be broken in any way
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name} is no database of ASE that can be read: {reason[:160]}") from None
 
 
 _ARRAYS = {
-    "numbers": ("z", "nuclear_charges", "atomic_numbers", "numbers"),
-    "positions": ("R", "coords", "coordinates", "positions"),
-    "energy": ("E", "energies", "energy"),
-    "forces": ("F", "forces"),
+    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
+    "numbers": ("z", "nuclear_charges", "atomic_numbers", "numbers", "Z", "species", "charges"),
+    "energy": ("E", "energies", "energy", "U0"),
+    "forces": ("F", "forces", "force"),
+    "charge": ("Q", "total_charge", "charge"),
+    "cell": ("lattice", "cell", "cells"),
 }
-"""The names of arrays in .npz files."""
 
 
-def _npz(path: Path, stated: dict[str, str]) -> Iterator[Frame]:
+def _arrays(path: Path, told: Told) -> Found:
+    """An .npz with positions [N, A, 3], numbers [A] or [N, A] (0 where there is no atom), energies [N] and forces."""
     import ase
 
     name = quoted(str(path))
     try:
         with np.load(path, allow_pickle=False) as file:
-            there = {what: next((key for key in keys if key in file.files), None) for what, keys in _ARRAYS.items()}
-            for what in ("numbers", "positions"):
-                if there[what] is None:
-                    raise InputError(
-                        f"{name} has no {what}, under the names {', '.join(_ARRAYS[what])}; "
-                        f"it has {', '.join(file.files)}"
+            names = {kind: next((key for key in keys if key in file), None) for kind, keys in _ARRAYS.items()}
+            for kind in ("positions", "numbers"):
+                if names[kind] is None:
+                    raise ValueError(
+                        f"it has no {kind}, under the names {', '.join(_ARRAYS[kind])}, "
+                        f"but {', '.join(file.files[:12])}"
                     )
-            arrays = {what: file[key] for what, key in there.items() if key is not None}
-            units = {unit: str(file[unit]) for unit in ("e_unit", "r_unit") if unit in file.files}
-    except InputError:
-        raise
+            arrays = {kind: file[key] for kind, key in names.items() if key is not None}
+            told.keys |= {kind: names[kind] for kind in ("energy", "forces") if names[kind]}
+            units = {key: str(file[key]) for key in ("e_unit", "r_unit", "f_unit") if key in file}
+            _npz_units(units, names, set(file.files), told)
     except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{name} is no file of arrays that can be read: {_short(error)}") from None
-    if units.get("e_unit"):
-        stated["energy"] = units["e_unit"]
-    elif there["numbers"] == "nuclear_charges" and there["positions"] == "coords":
-        stated["energy"] = "kcal/mol"  # rMD17, which does not say so
-    if units.get("r_unit"):
-        stated["length"] = units["r_unit"]
-    x = arrays["positions"]
+        reason = " ".join(str(error).split())
+        if "pickle" in reason.lower():
+            reason = "an array of it is pickled, and is never read, since that runs code; save plain arrays of numbers"
+        raise InputError(f"{name} is no .npz of molecules that can be read: {reason[:200]}") from None
+    x, z = arrays["positions"], np.asarray(arrays["numbers"])
     x = x[None] if x.ndim == 2 else x
-    numbers = arrays["numbers"]
-    numbers = np.tile(numbers, (len(x), 1)) if numbers.ndim == 1 else numbers
-    energies = arrays["energy"].reshape(-1) if "energy" in arrays else None
-    shapes = x.ndim == 3 and x.shape[2] == 3 and numbers.shape == x.shape[:2]
-    shapes = shapes and (energies is None or len(energies) == len(x))
-    if not shapes or ("forces" in arrays and arrays["forces"].reshape(-1).size != x.size):
-        sizes = ", ".join(f"{there[what]} {list(array.shape)}" for what, array in arrays.items())
-        raise InputError(f"{name}: the shapes of its arrays do not belong together: {sizes}")
-    forces = arrays["forces"].reshape(x.shape) if "forces" in arrays else None
-    for k in range(len(x)):
-        real = numbers[k] > 0  # padding, where molecules have several sizes
-        extra = {} if energies is None else {"energy": float(energies[k])}
-        if forces is not None:
-            extra["forces"] = np.asarray(forces[k][real], float)
-        yield Frame(ase.Atoms(numbers[k][real].astype(int), x[k][real]), extra)
+    if x.ndim != 3 or x.shape[2] != 3:
+        raise InputError(f"{name}: {names['positions']} must have the shape [N, A, 3], not {list(x.shape)}")
+    if z.dtype.kind in "US":
+        from ase.data import atomic_numbers
+
+        symbols = [str(s.decode() if isinstance(s, bytes) else s).strip() for s in z.reshape(-1)]
+        wrong = next((s for s in symbols if s not in atomic_numbers), None)
+        if wrong is not None:
+            raise InputError(f"{name}: {quoted(wrong)} in {names['numbers']} is no element")
+        z = np.array([atomic_numbers[s] for s in symbols]).reshape(z.shape)
+    if z.shape not in (x.shape[1:2], x.shape[:2]) or z.dtype.kind not in "iuf" or not np.array_equal(z, z.astype(int)):
+        raise InputError(
+            f"{name}: {names['numbers']} must be whole numbers of the shape [{x.shape[1]}] or {list(x.shape[:2])}, "
+            f"not {z.dtype} {list(z.shape)}"
+        )
+    n, z = len(x), z.astype(int)
+    labels = {}
+    for kind, shape in (("energy", (n,)), ("forces", x.shape), ("charge", (n,)), ("cell", (n, 3, 3))):
+        if kind not in arrays:
+            continue
+        value = np.asarray(arrays[kind])
+        if kind in ("energy", "charge") and value.size in (n, 1 if kind == "charge" else n):
+            value = np.broadcast_to(value.reshape(-1), (n,))
+        elif kind == "forces" and value.shape == x.shape[1:] and n == 1:
+            value = value[None]
+        elif kind == "cell" and value.shape == (3, 3):
+            value = np.broadcast_to(value, shape)
+        if value.shape != shape:
+            raise InputError(f"{name}: {names[kind]} must have the shape {list(shape)}, not {list(value.shape)}")
+        if kind == "cell" and names[kind] == "lattice":
+            value = value.transpose(0, 2, 1)  # as sGDML keeps it, its columns are the vectors
+        labels[kind] = value
+    for k in range(n):
+        numbers = z if z.ndim == 1 else z[k]
+        there = numbers > 0
+        if (numbers < 0).any() or (z.ndim == 1 and not there.all()):
+            raise InputError(f"{name}, molecule {k + 1}: {names['numbers']} has no atomic numbers")
+        atoms = ase.Atoms(numbers[there], x[k][there])
+        if "cell" in labels:
+            atoms.set_cell(labels["cell"][k])
+            atoms.pbc = True
+        if "charge" in labels:
+            atoms.info["charge"] = labels["charge"][k]
+        beside = {names["energy"]: labels["energy"][k]} if "energy" in labels else {}
+        if "forces" in labels:
+            beside[names["forces"]] = labels["forces"][k][there]
+        yield atoms, beside
 
 
-def _database(path: Path, stated: dict[str, str]) -> Iterator[Frame]:
-    """The rows of a database of ASE; what SchNetPack writes of units goes into `stated`."""
-    import ase.db
-
-    name, n = quoted(str(path)), 0
-    try:
-        if path.suffix.lower() == ".db":
-            # Looked at first: ASE would make a database of itself out of any other, and of an empty file.
-            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-                if not file.execute("select count(*) from sqlite_master where name = 'systems'").fetchone()[0]:
-                    raise ValueError("it has no table of systems")
-        with ase.db.connect(str(path), type=path.suffix.lower()[1:], use_lock_file=False) as database:
-            metadata = database.metadata or {}
-            if "_distance_unit" in metadata:
-                stated["length"] = str(metadata["_distance_unit"])
-            stated |= {str(key): str(unit) for key, unit in (metadata.get("_property_unit_dict") or {}).items()}
-            for row in database.select():
-                n += 1
-                data = {
-                    key: np.asarray(value) for key, value in row.data.items() if isinstance(value, np.ndarray | float)
-                }
-                yield Frame(row.toatoms(), {**row.key_value_pairs, **data})
-    except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{name} is no database of ASE that can be read: {_short(error)}") from None
-    if not n:
-        raise InputError(f"{name} holds no molecule")
+def _npz_units(units: dict[str, str], names: dict[str, str | None], keys: set[str], told: Told) -> None:
+    """What an .npz says of its units, or what is known of the set."""
+    energy, length = units.get("e_unit"), units.get("r_unit")
+    if energy is None and {"coords", "nuclear_charges", "energies", "forces"} <= keys:
+        energy = "kcal/mol"
+        told.note("this is an .npz of rMD17, whose energies are in kcal/mol: they are read so")
+    elif energy is None and {"R", "z", "E", "F"} <= keys and {"theory", "md5"} & keys:
+        energy = "kcal/mol"
+        told.note("this is an .npz of sGDML without units, which are kcal/mol and Å: they are read so")
+    if energy is not None:
+        for kind, sort in (("energy", energy), ("forces", units.get("f_unit") or f"{energy}/{length or 'Ang'}")):
+            if names[kind]:
+                told.units[names[kind]] = sort
+    if length is not None:
+        told.units["length"] = length
 
 
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+def _molfile(path: Path, told: Told) -> Found:
+    """The molecules of a .mol or .sdf with their geometry and the order of their atoms; its data items beside them."""
+    import ase
+
+    for k, mol in enumerate(rdkit_molecules(path), 1):
+        if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
+            raise InputError(
+                f"{quoted(str(path))}, molecule {k}: it is a drawing in the plane, without a geometry; "
+                "for one molecule, give its SMILES in place of the file"
+            )
+        atoms = ase.Atoms([atom.GetAtomicNum() for atom in mol.GetAtoms()], mol.GetConformer().GetPositions())
+        if any(atom.GetIsotope() for atom in mol.GetAtoms()):
+            atoms.set_masses([atom.GetMass() for atom in mol.GetAtoms()])
+        beside = mol.GetPropsAsDict()
+        atoms.info["charge"] = sum(atom.GetFormalCharge() for atom in mol.GetAtoms())
+        yield atoms, {key: value for key, value in beside.items() if isinstance(value, int | float | str)}
+
+
+def rdkit_molecules(path: Path) -> Iterator[Any]:
+    """The molecules of a .mol or .sdf as RDKit reads them, with all the hydrogens that are in it.
+
+    Raises:
+        InputError: one that RDKit cannot read, by its number and first line; or none.
+    """
+    from rdkit import Chem, rdBase
+
+    with open(path, "rb") as file:
+        text = "\n".join(text_lines(file)) + "\n"
+    blocks = [block for block in text.split("$$$$\n") if block.strip()]
+    if not blocks:
+        raise InputError(f"{quoted(str(path))} holds no molecule that RDKit can read")
+    for k, block in enumerate(blocks, 1):
+        with rdBase.BlockLogs():
+            supplier = Chem.SDMolSupplier()
+            supplier.SetData(block.rstrip("\n") + "\n\n$$$$\n", sanitize=True, removeHs=False)
+            mol = next(iter(supplier), None)
+        if mol is None or not mol.GetNumAtoms():
+            which = f", molecule {k}" if len(blocks) > 1 else ""
+            raise InputError(f"{quoted(str(path))}{which} holds no molecule that RDKit can read")
+        yield mol
+
+
+def _by_ase(kind: str) -> Callable[[Path, Told], Found]:
+    """A reader for a format by what ASE calls it."""
+
+    def read_by_ase(path: Path, told: Told) -> Found:
+        import ase.io
+
+        name = quoted(str(path))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a file's oddities; what is read is checked by us
+                found = ase.io.read(str(path.absolute()), index=":", format=kind, do_not_split_by_at_sign=True)
+        except Exception as error:  # a file from anywhere may be broken in any way
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{name} cannot be read as {kind}: {reason[:160]}") from None
+        for k, atoms in enumerate(found, 1):
+            if (atoms.numbers < 1).any():
+                raise InputError(f"{name}, molecule {k}: an atom has no element; write its symbol")
+            yield atoms, {}
+
+    return read_by_ase
+
+
+FORMATS = (
+    Format(
+        "(extended) XYZ",
+        (".xyz", ".extxyz"),
+        "`key=value` in the comment and columns of `Properties`, under the usual names (energy, REF_energy, E, …; "
+        "forces, REF_forces, gradient, …)",
+        "eV, Å, eV/Å; Hartree for the comments of ORCA, xTB and CREST",
+        _xyz,
+    ),
+    Format(
+        "raw QM9",
+        (".xyz", ".tar", ".tar.bz2", ".tar.gz", ".tgz", ".tar.xz"),
+        "U0 (others by --energy-key: U, H, G, zpve, …), from one file or from the archive; no forces",
+        "Hartree, Å",
+        _archive,
+    ),
+    Format(
+        "trajectory of ASE", (".traj",), "of the calculator; momenta, masses, constraints", "eV, Å, eV/Å", _trajectory
+    ),
+    Format(
+        "database of ASE, SchNetPack's too",
+        (".db", ".json"),
+        "of the calculator, key-value pairs and data",
+        "what SchNetPack's metadata say, else eV, Å, eV/Å",
+        _database,
+    ),
+    Format(
+        "arrays of sGDML, MD17, MD22 and rMD17",
+        (".npz",),
+        "E and F, or energies and forces; positions R or coords, atomic numbers z or nuclear_charges, charge Q",
+        "e_unit and r_unit, if it has them; kcal/mol and Å for rMD17 and sGDML; else eV, Å, eV/Å",
+        _arrays,
+    ),
+    Format("molfile", (".mol", ".sdf"), "data items of an .sdf under the usual names", "eV, Å", _molfile),
+    Format("Protein Data Bank", (".pdb", ".ent"), "none", "Å", _by_ase("proteindatabank"), "proteindatabank"),
+    Format("crystal", (".cif",), "none", "Å", _by_ase("cif"), "cif"),
+    Format("VASP geometry", (".vasp", ".poscar", "POSCAR", "CONTCAR"), "none", "Å", _by_ase("vasp"), "vasp"),
+    Format("VASP output", ("OUTCAR", ".outcar"), "energy, forces", "eV, Å, eV/Å", _by_ase("vasp-out"), "vasp-out"),
+    Format("VASP output in XML", ("vasprun.xml",), "energy, forces", "eV, Å, eV/Å", _by_ase("vasp-xml"), "vasp-xml"),
+    Format("DFTB+ geometry", (".gen",), "none", "Å", _by_ase("gen"), "gen"),
+    Format("FHI-aims geometry", (".in",), "none", "Å", _by_ase("aims"), "aims"),
+    Format("Gromacs geometry", (".gro",), "none", "nm in the file", _by_ase("gromacs"), "gromacs"),
+    Format("XCrySDen", (".xsf", ".axsf"), "forces", "eV, Å, eV/Å", _by_ase("xsf"), "xsf"),
+    Format("Chemical JSON", (".cjson",), "none", "Å", _by_ase("cjson"), "cjson"),
+    Format("Turbomole geometry", ("coord",), "none", "Bohr in the file", _by_ase("turbomole"), "turbomole"),
+    Format("Gaussian output", (".log",), "energy, forces", "eV, Å, eV/Å", _by_ase("gaussian-out"), "gaussian-out"),
+    Format("Gaussian input", (".gjf", ".com"), "none", "Å", _by_ase("gaussian-in"), "gaussian-in"),
+    Format("Quantum ESPRESSO output", (".pwo",), "energy, forces", "eV, Å, eV/Å", _by_ase("espresso-out")),
+)
+"""What is read, in the order in which endings are looked up."""
+
+__doc__ = f"{__doc__}\n{rst_table()}\n"

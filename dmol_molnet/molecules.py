@@ -7,7 +7,7 @@ RDKit and ASE are imported only by the methods that need them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,10 @@ class InputError(ValueError):
     """Bad input; its message is one sentence that names the input and says what would be right."""
 
 
+class InputWarning(UserWarning):
+    """Input that was taken, and may not be what was meant; its message is one sentence."""
+
+
 def quoted(value: object, width: int = 60) -> str:
     """`value` as it would be typed, shortened, on one line and printable anywhere: for messages."""
     try:
@@ -58,6 +62,24 @@ def quoted(value: object, width: int = 60) -> str:
         text = f"a huge {type(value).__name__}"
     half = (width - 3) // 2  # of a path, the end tells most
     return text if len(text) <= width else f"{text[:half]}...{text[-half:]}"
+
+
+CHARGE_NAMES = ("charge", "total_charge", "net_charge", "molecular_charge", "tot_charge")
+"""The names, in small letters, under which the charge of a whole molecule is looked for."""
+
+
+def charge_of(table: Mapping[str, object]) -> object:
+    """The charge among what is known of a molecule, or 0.
+
+    Raises:
+        InputError: there are two, and they differ.
+    """
+    found = {key: value for key, value in table.items() if str(key).lower() in CHARGE_NAMES and np.size(value) == 1}
+    values = {np.asarray(value).reshape(-1)[0] for value in found.values()}
+    if len(values) > 1:
+        raise InputError(f"{' and '.join(map(quoted, found))} are different charges: keep one of them")
+    value = next(iter(values), 0)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +101,7 @@ class Molecule:
             counter-clockwise, else 0.  All 0 where not given.
         bond_stereo: int [B, 3]; (i, j, 1) if atom i at the first and atom j at the second end of a double bond are cis,
             (i, j, 2) if trans, else zeros.  All zeros where not given.
+        masses: float64 [A] in u, where they are told or an atom is an isotope; None for those of the natural mixtures.
 
     Stereochemistry guides `embed`; the graph, and all that is computed from it, does not know it.
 
@@ -99,6 +122,7 @@ class Molecule:
     implicit_hydrogens: np.ndarray | None = None
     chirality: np.ndarray | None = None
     bond_stereo: np.ndarray | None = None
+    masses: np.ndarray | None = None
 
     def __post_init__(self):
         numbers = self._keep("numbers", self.numbers, int, (-1,))
@@ -122,6 +146,7 @@ class Molecule:
             ("implicit_hydrogens", int, (n,), np.zeros(n, int)),
             ("chirality", int, (n,), np.zeros(n, int)),
             ("bond_stereo", int, (len(bonds), 3), np.zeros((len(bonds), 3), int)),
+            ("masses", float, (n,), None),
         ):
             value = getattr(self, name)
             value = default if value is None else value
@@ -129,6 +154,8 @@ class Molecule:
                 self._keep(name, value, dtype, shape)
         if (self.implicit_hydrogens < 0).any():
             raise InputError("an atom has 0 or more implicit hydrogens")
+        if self.masses is not None and (self.masses <= 0).any():
+            raise InputError(f"a mass is a positive number of u, not {self.masses.min():g}")
         if not np.isin(self.chirality, (0, 1, 2)).all():
             raise InputError("chirality is 0, 1 or 2 for each atom")
         joined = {tuple(bond) for bond in bonds.tolist()} | {tuple(bond[::-1]) for bond in bonds.tolist()}
@@ -207,7 +234,7 @@ class Molecule:
 
     @classmethod
     def from_rdkit(cls, mol: rdkit.Chem.Mol) -> Molecule:
-        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule; isotopes are not kept.
+        """The atoms, bonds and (first) conformer of a sanitised RDKit molecule; of isotopes, the masses.
 
         Raises:
             InputError: not a sanitised molecule, a placeholder atom, or a bond without an order.
@@ -234,6 +261,7 @@ class Molecule:
                 (*bond.GetStereoAtoms(), side) if (side := _BOND_SIDES.get(str(bond.GetStereo()), 0)) else (0, 0, 0)
                 for bond in bonds
             ],
+            masses=[atom.GetMass() for atom in atoms] if any(atom.GetIsotope() for atom in atoms) else None,
         )
 
     @classmethod
@@ -243,7 +271,7 @@ class Molecule:
         Energy and forces are taken from a calculator only if it has computed them for these very positions.
 
         Raises:
-            InputError: not an `ase.Atoms`, or labels that are no numbers.
+            InputError: not an `ase.Atoms`, labels that are no numbers, or two different charges.
         """
         import ase
 
@@ -255,12 +283,26 @@ class Molecule:
         return cls(
             numbers=atoms.numbers,
             positions=atoms.positions,
-            charge=atoms.info.get("charge", 0),
+            charge=charge_of(atoms.info),
             cell=atoms.cell.array if periodic else None,
             pbc=atoms.pbc if periodic else None,
             energy=results.get("energy", atoms.info.get("energy")),
             forces=results.get("forces", atoms.arrays.get("forces")),
+            masses=atoms.arrays.get("masses"),
         )
+
+    def to_ase(self) -> ase.Atoms:
+        """Atoms of ASE with the same positions, masses, cell and charge.
+
+        Raises:
+            InputError: there are no positions.
+        """
+        import ase
+
+        if self.positions is None:
+            raise InputError(f"{self} has no positions; embed() gives it some")
+        info = {"charge": self.charge} if self.charge else {}
+        return ase.Atoms(self.numbers, self.positions, masses=self.masses, cell=self.cell, pbc=self.pbc, info=info)
 
     @classmethod
     def example(cls, name: str, hydrogens: bool = True) -> Molecule:

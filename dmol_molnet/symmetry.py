@@ -89,7 +89,7 @@ def permuted(molecule: Molecule, order: np.ndarray) -> Molecule:
     place = np.argsort(order)  # where each old atom stands now
     stereo = molecule.bond_stereo.copy()
     stereo[:, :2] = np.where(stereo[:, 2:] > 0, place[stereo[:, :2]], 0) if len(stereo) else stereo[:, :2]
-    by_atom = ("numbers", "positions", "forces", "formal_charges", "implicit_hydrogens", "chirality")
+    by_atom = ("numbers", "positions", "forces", "formal_charges", "implicit_hydrogens", "chirality", "masses")
     values = {name: getattr(molecule, name) for name in by_atom}
     new = {name: None if value is None else value[order] for name, value in values.items()}
     return replace(molecule, bonds=place[molecule.bonds], bond_stereo=stereo, **new)

@@ -10,6 +10,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 from dmol_molnet import InputError, Molecule, datasets, dynamics
 from dmol_molnet.calculator import MolnetCalculator
+from dmol_molnet.molecules import InputWarning
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.graph import Capacity
 from dmol_molnet.nn.potential import Normalisation, Potential
@@ -254,3 +255,23 @@ def test_lines():
     assert slope == pytest.approx(3, abs=0.2)
     assert spread == pytest.approx(0.5, abs=0.02)
     assert dynamics.line(t[:1], t[:1]) == (0, 0)
+
+
+def test_a_charge_that_was_not_in_training_is_told(potential):
+    ion = Molecule(FRAMES[0].numbers, FRAMES[0].positions, charge=-1)
+    with pytest.warns(InputWarning, match=r"C5H8O2 has the charge -1, and the potential was trained on none"):
+        potential.energy_and_forces(ion)
+    with pytest.warns(InputWarning, match="has the charge -1"):
+        atoms_of(ion, MolnetCalculator(potential)).get_potential_energy()
+
+
+def test_no_atoms_have_no_energy(potential):
+    nothing = Molecule([], np.zeros((0, 3)))
+    energies, forces = potential.energy_and_forces([nothing, FRAMES[0], nothing])
+    alone, alone_forces = potential.energy_and_forces(FRAMES[0])
+    np.testing.assert_allclose(energies, [0, alone, 0], atol=1e-5)
+    np.testing.assert_allclose(forces[1], alone_forces, atol=1e-5)
+    assert forces[0].shape == (0, 3)
+    energies, forces = potential.energy_and_forces([])
+    assert (energies.shape, forces) == ((0,), [])
+    assert ase.Atoms(calculator=MolnetCalculator(potential)).get_potential_energy() == 0.0

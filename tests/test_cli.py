@@ -280,3 +280,11 @@ def test_exercises_tell_bad_input_in_one_line(run, tmp_path, monkeypatch, words,
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_formats_are_listed(run):
+    from dmol_molnet import formats
+
+    done = run("formats")
+    assert done[0] == 0
+    assert all(one.name in done[1] and one.endings[0] in done[1] for one in formats.FORMATS)

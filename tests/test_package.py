@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dmol_molnet"
 ORDER = [
+    "xyz",
     "molecules",
     "formats",
     "files",

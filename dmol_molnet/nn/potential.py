@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from dmol_molnet.files import free_atoms
-from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
+from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
 from dmol_molnet.nn.program import Program
 
@@ -47,12 +48,14 @@ class Normalisation:
         neighbors: how many neighbours an atom has within the cutoff, on average.
         undetermined: how many independent combinations of the shifts the compositions leave open; 0 if none.  Those are
             set so that the shifts differ from the mean energy an atom as little as can be.
+        charges: of the molecules in the training set, e; None where they were not noted.
     """
 
     shifts: dict[str, float]
     scales: dict[str, float]
     neighbors: float = 1.0
     undetermined: int = 0
+    charges: list[int] | None = None
 
     @classmethod
     def of(
@@ -95,14 +98,26 @@ class Normalisation:
         scale = scale if scale > 1e-6 else 1.0  # one molecule at rest: nothing to scale by
         few = molecules[:: max(len(molecules) // 200, 1)]
         pairs = sum(len(neighbors(molecule, cutoff).i) for molecule in few)
-        return cls(shifts, dict.fromkeys(shifts, scale), max(2 * pairs / sum(map(len, few)), 1.0), undetermined)
+        charges = sorted({molecule.charge for molecule in molecules})
+        per_atom = max(2 * pairs / sum(map(len, few)), 1.0)
+        return cls(shifts, dict.fromkeys(shifts, scale), per_atom, undetermined, charges)
 
     def reference(self, molecule: Molecule) -> float:
         """The sum of the shifts of its atoms, eV, in float64.
 
         Raises:
             InputError: an element without a shift.
+            InputWarning: (a warning) a charge that was not in training, which no network here can see.
         """
+        known = (0,) if self.charges is None else self.charges
+        if molecule.charge not in known:
+            warnings.warn(
+                f"{molecule.formula} has the charge {molecule.charge:+d}, and the potential was trained on "
+                f"{' and '.join(f'{charge:+d}' if charge else 'none' for charge in known)}: it does not see charges, "
+                "and answers as for those",
+                InputWarning,
+                stacklevel=3,
+            )
         unknown = sorted(set(molecule.symbols) - set(self.shifts))
         if unknown:
             raise InputError(
@@ -218,6 +233,14 @@ class Potential(keras.Model):
         molecules = list(molecules)
         energies = np.array([self._reference(molecule) for molecule in molecules], float)
         forces = [np.zeros((0, 3))] * len(molecules)
+        if not all(map(len, molecules)):  # no atoms: energy 0, and no forces
+            some = [k for k, molecule in enumerate(molecules) if len(molecule)]
+            energies[some], found = self.energy_and_forces([molecules[k] for k in some], batch_size)
+            for k, f in zip(some, found, strict=True):
+                forces[k] = f
+            return energies, forces
+        if not molecules:
+            return energies, forces
         size = part_size(molecules) if batch_size is None else batch_size
         batches, same = tee(Batches(molecules, self.cutoff, size, rounded=True)())
         results = self.program.map((graph,) for _, graph in same)
