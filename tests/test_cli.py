@@ -286,5 +286,5 @@ def test_formats_are_listed(run):
     from dmol_molnet import formats
 
     done = run("formats")
-    assert done[0] == 0
-    assert all(one.name in done[1] and one.endings[0] in done[1] for one in formats.FORMATS)
+    assert done.returncode == 0
+    assert all(one.name in done.stdout and one.endings[0] in done.stdout for one in formats.FORMATS)
