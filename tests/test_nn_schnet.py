@@ -310,3 +310,18 @@ def test_every_model_is_described_with_its_defaults(name):
     text = describe(name)
     for key, value in build(name).arguments.items():
         assert f"{key}={value!r}" in text
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    one = SchNet(channels=np.int64(4), layers=np.int32(1), radial=np.int64(4), cutoff=np.float64(3.0), seed=0)
+    assert one.get_config()["channels"] == 4
+    assert type(one.get_config()["channels"]) is int
+
+
+@pytest.mark.parametrize(("norm", "most"), [(False, np.inf), (True, 100.0)])
+def test_layers_with_norms_keep_their_size(norm, most):
+    """A MACE of four layers overflows without; with, its features stay of one size."""
+    graph = MolecularGraph.from_molecules([Molecule.example("methanol").embed(0)], 5.0)
+    h = build("mace", layers=4, channels=8, norm=norm, neighbors=5.0, seed=0).features(graph)["0e"]
+    size = float(np.std(np.asarray(h)[: Molecule.example("methanol").numbers.size]))
+    assert size < most if norm else not size < 1e3

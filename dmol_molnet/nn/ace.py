@@ -15,7 +15,8 @@ sqrt(2 l3 + 1), z: element, n: a constant near the mean number of neighbours, c:
 nu copies of A to the irrep L, of `so3.symmetric_product`.
 
 Weights are drawn with variance 1, and every sum of n terms is divided by sqrt(n), so that what goes in with variance 1
-comes out with it.
+comes out with it, but for products: of nu copies of A of size s they make about s^nu, and from layer to layer that
+grows.  Two layers bear it; for more, take `norm=True`, which brings every layer back to size 1.
 
 Sources: Drautz (2019), `drautz2019atomic`; Batatia et al. (2022), `batatia2022mace`; Batatia et al. (2025),
 `batatia2025design`.

@@ -58,6 +58,10 @@ class SchNet(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        channels, layers, radial, cutoff, neighbors = (
+            value.item() if isinstance(value, np.integer | np.floating) else value
+            for value in (channels, layers, radial, cutoff, neighbors)
+        )
         for name, value, least in (("channels", channels, 2), ("layers", layers, 1), ("radial", radial, 2)):
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
