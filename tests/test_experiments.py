@@ -86,7 +86,14 @@ def test_gaps_are_those_of_the_next_bit_pattern():
         bits = struct.unpack("I", struct.pack("f", abs(x)))[0]
         return struct.unpack("f", struct.pack("I", bits + 1))[0] - struct.unpack("f", struct.pack("f", abs(x)))[0]
 
-    normalisation.gaps(gap)
+    def up_to(asked):
+        """Numbers lie equally close from one power of two to the next: the first power with wider gaps."""
+        x = 2.0**-60
+        while gap(x) <= asked:
+            x *= 2
+        return x
+
+    normalisation.gaps(up_to)
 
 
 # ------------------------------------------------------------------------------------------------ layers, potentials

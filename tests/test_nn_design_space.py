@@ -267,7 +267,7 @@ def test_neighbors_come_from_the_potential():
         ("mace", {"cutoff": -1.0}, "positive"),
         ("mace", {"channels": 1.5}, "whole number"),
         ("mace", {"memory": "some"}, "memory is one of"),
-        ("mace", {"gates": 1}, "True or False"),
+        ("mace", {"gates": 2}, "True or False"),
         ("botnet", {"correlation": 3}, "by definition"),
         ("ace", {"layers": 2}, "by definition"),
         ("mace", {"depth": 2}, "has no 'depth'"),
