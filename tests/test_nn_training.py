@@ -344,24 +344,6 @@ def test_a_run_that_collapses_goes_back_slows_down_and_still_learns(compiled):
     assert min(history["val_force_rmse"]) < 0.9 * zero
 
 
-def test_the_guard_knows_a_collapse_from_noise():
-    rng, guard = np.random.default_rng(0), Guard()
-    noise = 0.1 * np.exp(rng.normal(size=2000))
-    assert not any(guard.after_step(float(x)) for x in noise)
-    assert any(guard.after_step(10.0) for _ in range(2 * Guard.STEPS))
-    assert Guard().after_step(float("nan"))
-    guard = Guard()
-    assert not any(guard.after_epoch(float(x)) for x in 1 / (1 + np.arange(50)))  # it learns
-    assert not any(guard.after_epoch(x) for x in [0.5, 0.02, 0.5, 0.5, 0.5, 0.02])  # it wavers
-    assert [guard.after_epoch(0.02, dead=True) for _ in range(Guard.DEAD)] == [False] * (Guard.DEAD - 1) + [True]
-    guard.forget()
-    guard.after_epoch(0.02)
-    assert [guard.after_epoch(0.5) for _ in range(Guard.EPOCHS)] == [False] * (Guard.EPOCHS - 1) + [True]
-    again = Guard()
-    again.restore(json.loads(json.dumps(guard.state())))
-    assert again.state() == guard.state()
-
-
 def test_labels_that_nothing_can_learn_stop_with_advice(tmp_path):
     path = tmp_path / "run.npz"
     with (
