@@ -5,6 +5,7 @@ import pytest
 
 from dmol_molnet import so3
 from dmol_molnet.figures import turntable
+from dmol_molnet.figures.film import Film
 from dmol_molnet.molecules import InputError, Molecule
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.graph import MolecularGraph
@@ -76,3 +77,16 @@ def test_it_is_a_film_with_captions(film, tmp_path):
 def test_what_cannot_be_filmed_is_told(options, message):
     with pytest.raises(InputError, match=message):
         turntable(METHANOL, features, **{"frames": 4, **options})
+
+
+def test_a_film_of_odd_pictures_is_written(tmp_path):
+    """The encoder takes even sizes alone; the last row and column are left out."""
+
+    class Odd(Film):
+        def states(self):
+            for k in range(4):
+                yield np.full((121, 81, 3), 60 * k, np.uint8)
+
+    film = Odd("odd", [1] * 4, ["grey"] * 4, 4.0)
+    assert film.save(tmp_path / "a.mp4").stat().st_size > 500
+    assert {state.shape for state in film._states} == {(120, 80, 3)}

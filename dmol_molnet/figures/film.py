@@ -155,7 +155,8 @@ class Film:
 
     @cached_property
     def _states(self) -> list[np.ndarray]:
-        return list(self.states())
+        """Of even height and width: the encoder takes no others, and matplotlib's versions round differently."""
+        return [state[: len(state) // 2 * 2, : state.shape[1] // 2 * 2] for state in self.states()]
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         """What writes each format, by its ending."""
