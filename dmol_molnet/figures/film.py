@@ -104,7 +104,7 @@ class Film:
         if path.suffix.lower() in (".mp4", ".gif") and "_states" not in self.__dict__:
             states = []
             for state in self.states():
-                states.append(state)
+                states.append(_even(state))
                 if progress is not None:
                     progress(len(states), len(self.holds))
             self.__dict__["_states"] = states
@@ -155,8 +155,7 @@ class Film:
 
     @cached_property
     def _states(self) -> list[np.ndarray]:
-        """Of even height and width: the encoder takes no others, and matplotlib's versions round differently."""
-        return [state[: len(state) // 2 * 2, : state.shape[1] // 2 * 2] for state in self.states()]
+        return [_even(state) for state in self.states()]
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         """What writes each format, by its ending."""
@@ -207,6 +206,11 @@ class Film:
 
     def _png(self, path: Path) -> None:
         _image(self._states[self.poster]).save(path, "PNG")
+
+
+def _even(state: np.ndarray) -> np.ndarray:
+    """A picture of even height and width: the encoder takes no others, and matplotlib's versions round differently."""
+    return np.ascontiguousarray(state[: len(state) // 2 * 2, : state.shape[1] // 2 * 2])
 
 
 def destination(path: str | Path, formats=FORMATS) -> Path:
