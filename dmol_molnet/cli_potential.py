@@ -166,7 +166,8 @@ def train(
             built["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
         network = build(model, seed=seed, **{key: value for key, value in built.items() if value is not None})
         normalisation = Normalisation.of(training, network.cutoff, reference)
-        potential, reference = Potential(network, normalisation), None
+        # Said again to `fit`, which would otherwise ask the network what zero of energy it has learned.
+        potential, reference = Potential(network, normalisation), reference or "average"
         if normalisation.undetermined and not as_json:
             print(
                 f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "

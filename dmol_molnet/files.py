@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmol_molnet import formats
-from dmol_molnet.molecules import InputError, InputWarning, Molecule, charge_of, quoted
+from dmol_molnet.molecules import InputError, InputWarning, Molecule, charge_of, quoted, without_hydrogens
 from dmol_molnet.xyz import Told, text_lines
 
 if TYPE_CHECKING:
@@ -312,12 +312,7 @@ def read_molecule(text: str, hydrogens: bool) -> Molecule:
         _say_which(text, len(lines))
         return Molecule.from_smiles(lines[-1][0], hydrogens)
     mol = _last_of_molfile(text)
-    if hydrogens:
-        mol = Chem.AddHs(mol, addCoords=True)
-    else:
-        which = Chem.RemoveHsParameters()
-        which.removeIsotopes = which.removeHydrides = which.removeDefiningBondStereo = True
-        mol = Chem.RemoveHs(mol, which)
+    mol = Chem.AddHs(mol, addCoords=True) if hydrogens else without_hydrogens(mol)
     if mol.GetNumConformers() and not mol.GetConformer().Is3D():
         mol.RemoveAllConformers()
     return Molecule.from_rdkit(mol)

@@ -229,7 +229,7 @@ class Molecule:
             if mol is None:
                 reason = problems[0].Message().strip() if problems else "its atoms do not make a molecule"
                 raise InputError(f"{quoted(text)} breaks the rules of valence: {reason}")
-            mol = Chem.AddHs(mol) if hydrogens else _without_hydrogens(mol)
+            mol = Chem.AddHs(mol) if hydrogens else without_hydrogens(mol)
         return cls.from_rdkit(mol)
 
     @classmethod
@@ -416,7 +416,7 @@ class Molecule:
         from rdkit import Chem, rdBase
 
         with rdBase.BlockLogs():
-            return Chem.MolToSmiles(_without_hydrogens(self.to_rdkit()), isomericSmiles=False)
+            return Chem.MolToSmiles(without_hydrogens(self.to_rdkit()), isomericSmiles=False)
 
     def _parts(self) -> list[np.ndarray]:
         """The atoms of each part that bonds hold together."""
@@ -507,7 +507,7 @@ def _parts_apart(positions: np.ndarray, parts: Sequence[np.ndarray], gap: float 
     return placed
 
 
-def _without_hydrogens(mol: rdkit.Chem.Mol) -> rdkit.Chem.Mol:
+def without_hydrogens(mol: rdkit.Chem.Mol) -> rdkit.Chem.Mol:
     """Without those that RDKit keeps by itself too: isotopes, hydrides, and those that say which side of a bond."""
     from rdkit import Chem
 

@@ -21,9 +21,11 @@ import json
 import lzma
 import platform
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import ase
 import numpy as np
@@ -94,14 +96,16 @@ def labelled(frames: list[ase.Atoms], **info) -> list[ase.Atoms]:
     return done
 
 
-def bonds(atoms: ase.Atoms) -> set[tuple[int, int]]:
-    """Pairs of heavy atoms closer than 2.0 Å, and the carbon nearest to each hydrogen of a carbon."""
+def bonds(atoms: ase.Atoms, either: Mapping[int, int] = MappingProxyType({CARBONYL_O: ENOL_O})) -> set[tuple[int, int]]:
+    """Pairs of heavy atoms closer than 2.0 Å, and the heavy atom nearest to each hydrogen.
+
+    `either` names atoms between which a hydrogen may change: the proton of the hydrogen bond sits at either oxygen.
+    """
     d = atoms.get_all_distances()
     heavy, light = np.flatnonzero(atoms.numbers > 1), np.flatnonzero(atoms.numbers == 1)
     pairs = {(int(a), int(b)) for a in heavy for b in heavy if a < b and d[a, b] < 2.0}
     nearest = {int(h): int(heavy[d[h, heavy].argmin()]) for h in light}
-    # The proton of the hydrogen bond may sit at either oxygen.
-    return pairs | {(ENOL_O if n == CARBONYL_O else n, h) for h, n in nearest.items()}
+    return pairs | {(either.get(n, n), h) for h, n in nearest.items()}
 
 
 def trajectory(name: str, folder: Path, n_frames: int) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import ase
 import numpy as np
-from acetylacetone import labelled, relaxed, theory
+from acetylacetone import bonds, labelled, relaxed, theory
 from ase import units
 from ase.io import write
 from ase.md.langevin import Langevin
@@ -34,14 +34,6 @@ TEMPERATURE = 500.0  # K, as the published frames of ethanol
 STEP, SPACING, EQUILIBRATION, FRICTION = 0.5, 40, 4000, 0.01  # fs, steps, steps, 1/fs
 
 
-def bonds(atoms: ase.Atoms) -> set[tuple[int, int]]:
-    """Pairs of heavy atoms closer than 2.0 Å, and the heavy atom nearest to each hydrogen."""
-    d = atoms.get_all_distances()
-    heavy, light = np.flatnonzero(atoms.numbers > 1), np.flatnonzero(atoms.numbers == 1)
-    pairs = {(int(a), int(b)) for a in heavy for b in heavy if a < b and d[a, b] < 2.0}
-    return pairs | {(int(heavy[d[h, heavy].argmin()]), int(h)) for h in light}
-
-
 def trajectory(name: str, part: str, frames: int, folder: Path) -> Path:
     """Run one trajectory and write its labelled frames, all or nothing."""
     path, seed = folder / f"{name}_{part}.xyz", FRAMES[part][1]
@@ -49,7 +41,7 @@ def trajectory(name: str, part: str, frames: int, folder: Path) -> Path:
         return path
     molecule = Molecule.from_smiles(MOLECULES[name]).embed(seed)
     atoms = relaxed(ase.Atoms(molecule.numbers, molecule.positions), fmax=0.05)
-    intact = bonds(atoms)
+    intact = bonds(atoms, either={})
     thermalize_momenta(atoms, TEMPERATURE, rng=np.random.default_rng([seed, 0]))
     atoms.calc = theory(accuracy=1.0)
     rng = np.random.default_rng([seed, 1])
@@ -58,7 +50,7 @@ def trajectory(name: str, part: str, frames: int, folder: Path) -> Path:
     found = []
     while len(found) < frames:
         dynamics.run(SPACING)
-        if bonds(atoms) != intact:
+        if bonds(atoms, either={}) != intact:
             raise RuntimeError(f"{name}: a bond broke after {len(found)} frames; take another seed")
         found.append(ase.Atoms(atoms.numbers, atoms.positions))
     new = path.with_name(f".{path.name}")

@@ -35,10 +35,9 @@ class Guard:
     """Notices that a loss has left its best for good.
 
     There are three signs.  In training, the mean loss of the last `STEPS` steps is over `FAR` times the least such
-    mean.
-    After an epoch, the loss has been over `ABOVE` times the best one for `EPOCHS` epochs in a row: an epoch's noise is
-    smaller, since it is a longer mean, or that of averaged weights.  Or the network has been dead for `DEAD` epochs: it
-    answers no force at all.
+    mean.  After an epoch, the loss has been over `ABOVE` times the best one for `EPOCHS` epochs in a row: an epoch's
+    noise is smaller, since it is a longer mean, or that of averaged weights.  Or the network has been dead for `DEAD`
+    epochs: it answers no force at all.
 
     Attributes:
         factor: what the learning rate is to be multiplied by: 1, and `SLOWER` times as much after each collapse.

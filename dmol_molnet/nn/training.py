@@ -125,9 +125,8 @@ def fit(
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
-    zero = (
-        float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
-    )  # the error of a network without forces
+    # The error of a network that answers no force.
+    zero = float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
     deadline = None if minutes is None else 60 * minutes - run.seconds
 
     history = keras.callbacks.History()
