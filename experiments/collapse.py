@@ -46,6 +46,9 @@ class Choice:
 CHOICES = {
     "as it was": Choice(),
     "as it was, seed 1": Choice(seed=1),
+    "rate 0.02 of each tensor's size": Choice(rate=0.02, units=True),
+    "rate 0.02 of each tensor's size, seed 1": Choice(rate=0.02, units=True, seed=1),
+    "rate 0.05 of each tensor's size": Choice(rate=0.05, units=True),
     "clipped at 20": Choice(clip=20.0),
     "clipped at 10": Choice(clip=10.0),
     "clipped at 5": Choice(clip=5.0),
@@ -57,9 +60,6 @@ CHOICES = {
     "force weight 100": Choice(force_weight=100.0),
     "rate 0.002": Choice(rate=0.002),
     "rate 0.001": Choice(rate=0.001),
-    "rate 0.02 of each tensor's size": Choice(rate=0.02, units=True),
-    "rate 0.05 of each tensor's size": Choice(rate=0.05, units=True),
-    "rate 0.02 of each tensor's size, seed 1": Choice(rate=0.02, units=True, seed=1),
 }
 
 

@@ -51,7 +51,7 @@ def test_frame_by_frame_the_numbers_drawn_are_those_of_the_trace(film, methanol)
         parts = stage.parts(step)
         texts = {k: [text for part in parts[k] for text in drawn(stage.artists(part))] for k in parts}
         for k in range(2):
-            rows = [text for row in step.views[k].rows.values() for text in row.texts]
+            rows = [text for row in step.views[k].rows.values() for text in (*row.texts, row.name) if text]
             assert texts[k] == [step.views[k].title, *rows]
         ledger = [text for row in step.ledger for text in (*row.texts, row.name)]
         assert texts["ledger"] == [step.heading, *ledger]

@@ -72,7 +72,8 @@ def shown(tab):
 def told(step, story):
     """The same of a step of the story."""
     panels = [
-        [node.text for node in panel.nodes] + [text for row in view.rows.values() for text in row.texts]
+        [node.text for node in panel.nodes]
+        + [text for row in view.rows.values() for text in (*row.texts, row.name) if text]
         for panel, view in zip(story.panels, step.views, strict=True)
     ]
     ledger = [text for row in step.ledger for text in (*row.texts, row.name) if text]

@@ -220,6 +220,22 @@ def test_graphs_of_any_names_and_one_alone_are_told():
 # --- the rows of numbers
 
 
+@pytest.mark.parametrize("smiles", ["O", "CO", "CCO", "c1ccccc1", "CC(O)=CC(C)=O", "C", "OO"])
+def test_a_row_is_nearest_to_its_own_node_or_says_whose_it_is(smiles):
+    molecule = Molecule.from_smiles(smiles)
+    story = messages(molecule, run(molecule)[1])
+    nodes, named = story.panels[1].nodes, 0
+    for v, row in story.steps[-1].views[1].rows.items():
+        right = row.x + 3 * tables.CELL[0]
+        away = [
+            np.hypot(max(row.x - n.x, n.x - right, 0), max(abs(n.y - row.y) - tables.CELL[1] / 2, 0)) - n.radius
+            for n in nodes
+        ]
+        assert row.name == nodes[v].text or (not row.name and np.argmin(away) == v), (v, row.name, away)
+        named += bool(row.name)
+    assert named < len(nodes)  # a name before each would make the drawing wide, and its numbers small
+
+
 @pytest.mark.parametrize("smiles", ["O", "CO", "CCO", "c1ccccc1", "CC(O)=CC(C)=O", "C"])
 def test_rows_cover_neither_atoms_nor_each_other(smiles):
     molecule = Molecule.from_smiles(smiles)

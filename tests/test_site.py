@@ -22,6 +22,7 @@ from playwright.sync_api import sync_playwright
 VISITED = [*PAGES, "search", "genindex"]
 FOLDED = [page for page in PAGES if "hide-input" in (ROOT / f"{page}.md").read_text()]
 CHAPTERS = [page for page in PAGES if "code-cell" in (ROOT / f"{page}.md").read_text()]
+EXERCISED = [page for page in CHAPTERS if "```{practice}" in (ROOT / f"{page}.md").read_text()]
 MODES = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
@@ -214,7 +215,7 @@ def test_the_skip_link_comes_first_and_leads_to_the_text(open_page):
     assert tab.evaluate("document.activeElement.closest('main') !== null")
 
 
-@each_chapter
+@pytest.mark.parametrize("page", EXERCISED)
 def test_solutions_open_and_close_by_keyboard(open_page, page):
     tab = open_page(f"{page}.html")
     solutions = tab.locator("article .solution").all()

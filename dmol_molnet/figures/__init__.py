@@ -7,7 +7,9 @@
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
+from dmol_molnet.figures.around import around
 from dmol_molnet.figures.bending import Bending, bending
+from dmol_molnet.figures.brackets import brackets, seen
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
 from dmol_molnet.figures.curves import parity
@@ -39,7 +41,9 @@ __all__ = [
     "Table",
     "Turntable",
     "animate",
+    "around",
     "bending",
+    "brackets",
     "cloud",
     "color",
     "coupling_tree",
@@ -61,6 +65,7 @@ __all__ = [
     "rotation",
     "rounds",
     "row",
+    "seen",
     "show",
     "stepper",
     "still",

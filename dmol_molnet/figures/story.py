@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -264,18 +264,12 @@ def messages(
         raise InputError("there must be an atom to follow")
     width = max(layer.width for layer in layers)
     scale = max(layer.scale for layer in layers)
-    panel, middles = panel_of(molecule, names, width)
+    panel, places = panel_of(molecule, names, width)
     left, right = replace(panel, name="inputs of the layer"), replace(panel, name="outputs of the layer")
 
     def beside(table: np.ndarray, atoms: Sequence[int]) -> dict[int, Row]:
-        rows = {}
-        for v in atoms:
-            slack = (width - len(table[v])) * tables.CELL[0] / 2  # a short row stays near its atom
-            x = np.clip(molecule_at[v][0], middles[v][0] - slack, middles[v][0] + slack)
-            rows[v] = row_of(x - len(table[v]) * tables.CELL[0] / 2, middles[v][1], table[v], scale)
-        return rows
+        return rows_beside(panel, places, width, table, scale, atoms)
 
-    molecule_at = [(node.x, node.y) for node in panel.nodes]
     everyone, few, steps = range(len(molecule)), len(molecule) <= 8, []
     telling, n_layers, focus = [], len(layers), max(chosen, key=lambda v: (layers[0].i == v).sum())
     for t, layer in enumerate(layers, 1):
@@ -506,8 +500,36 @@ def _followed(molecule: Molecule) -> list[int]:
     return sorted(kinds[kind] for kind in sorted(kinds)[:3])
 
 
-def panel_of(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tuple[Panel, np.ndarray]:
-    """The drawing, and the middles [N, 2] of rows of `width` numbers beside its nodes."""
+def rows_beside(
+    panel: Panel, places: Places, width: int, table: np.ndarray, scale: float, nodes: Sequence[int]
+) -> dict[int, Row]:
+    """For each of these nodes its numbers, in the place that `panel_of` found for `width` numbers."""
+    rows = {}
+    for v in nodes:
+        node, n, (x, y), tag = panel.nodes[v], len(table[v]), places.middles[v], places.tags[v]
+        slack = (width - n) * tables.CELL[0] / 2  # a short row stays near its atom
+        x = np.clip(node.x, x - slack, x + slack)
+        rows[v] = row_of(x + (tag - n * tables.CELL[0]) / 2, y, table[v], scale, node.text if tag else "")
+    return rows
+
+
+class Places(NamedTuple):
+    """Where the rows beside nodes stand.
+
+    Attributes:
+        middles: [N, 2], of each row, its name included.
+        tags: [N], room for the name before its numbers; 0 where it needs none.
+    """
+
+    middles: np.ndarray
+    tags: np.ndarray
+
+
+def panel_of(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tuple[Panel, Places]:
+    """The drawing, and the places of rows of `width` numbers beside its nodes.
+
+    A row that could be taken for that of another node has the name of its own before it.
+    """
     nodes, edges, orders, _, fills = parts(graph)
     number = {v: k for k, v in enumerate(nodes)}
     at = layout(graph)
@@ -521,17 +543,20 @@ def panel_of(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tu
             circle = at[v] + RADIUS * np.stack([np.cos(turn), 1.3 + np.sin(turn)], axis=-1)
             lines += [np.concatenate(pair) for pair in pairwise(circle)]
     strokes = np.array(lines).reshape(-1, 2, 2)
-    corners, leaders, middles = (
-        [points - radii[:, None] - 0.12, points + radii[:, None] + 0.12, strokes.reshape(-1, 2)],
-        [],
-        points,
-    )
+    corners = [points - radii[:, None] - 0.12, points + radii[:, None] + 0.12, strokes.reshape(-1, 2)]
+    leaders, middles, tags = [], points, np.zeros(len(points))
     if width:
-        wide = width * tables.CELL[0]
-        middles = tables.places(points, radii, strokes, wide)
-        found = [tables.leader(p, r, m, wide) for p, r, m in zip(points, radii, middles, strict=True)]
+        room = np.array([0.15 + 0.13 * len(name) for name in names])
+        for turn in range(4):  # a name takes room, which may push others together; in the end all get one
+            wide = tags + width * tables.CELL[0]
+            middles = tables.places(points, radii, strokes, wide)
+            unnamed = tables.unclear(points, radii, middles, wide) & (tags == 0)
+            if turn == 3 or not unnamed.any():
+                break
+            tags = room if turn == 2 else np.where(unnamed, room, tags)
+        found = [tables.leader(p, r, m, w) for p, r, m, w in zip(points, radii, middles, wide, strict=True)]
         leaders = [(v, *line.ravel().tolist()) for v, line in enumerate(found) if line is not None]
-        half = np.array([wide, tables.CELL[1]]) / 2 + 0.04
+        half = np.stack([wide, np.full(len(wide), tables.CELL[1])], axis=-1) / 2 + 0.04
         corners += [middles - half, middles + half]
     everything = np.concatenate(corners) if len(points) else np.array([[0.0, 0], [1, 1]])
     return Panel(
@@ -544,7 +569,7 @@ def panel_of(graph: nx.Graph | Molecule, names: Sequence[str], width: int) -> tu
         tuple(tuple(line) for line in strokes.reshape(-1, 4).tolist()),
         tuple(leaders),
         (*everything.min(0).tolist(), *everything.max(0).tolist()),
-    ), middles
+    ), Places(middles, tags)
 
 
 def row_of(x: float, y: float, values: np.ndarray, scale: float, name: str = "", rule: bool = False) -> Row:

@@ -12,7 +12,6 @@ from dmol_molnet.figures import tables
 from dmol_molnet.figures.story import (
     MAX_FEATURES,
     PITCH,
-    Row,
     Step,
     Story,
     View,
@@ -20,6 +19,7 @@ from dmol_molnet.figures.story import (
     name_width,
     panel_of,
     row_of,
+    rows_beside,
     vector,
 )
 from dmol_molnet.molecules import InputError, Molecule, quoted
@@ -63,16 +63,8 @@ def turning(
         for irrep in layer
     ]
     width = max(here.shape[1] for _, _, here, _ in found)
-    panel, middles = panel_of(molecule, names, width)
+    panel, places = panel_of(molecule, names, width)
     panels = replace(panel, name="as it was"), replace(panel, name="turned (the drawing is flat, and stays)")
-
-    def beside(table: np.ndarray, scale: float) -> dict[int, Row]:
-        rows = {}
-        for v, node in enumerate(panel.nodes):
-            slack = (width - table.shape[1]) * tables.CELL[0] / 2  # a short row stays near its atom
-            x = np.clip(node.x, middles[v][0] - slack, middles[v][0] + slack)
-            rows[v] = row_of(x - table.shape[1] * tables.CELL[0] / 2, middles[v][1], table[v], scale)
-        return rows
 
     steps = []
     for k, (t, irrep, here, there) in enumerate(found):
@@ -96,7 +88,7 @@ def turning(
         lines += [(expected, scale, "D · that", True), (there[follow], scale, "turned", False)]
         ledger = tuple(row_of(0, -(n + 0.5) * PITCH, *line) for n, line in enumerate(lines))
         views = tuple(
-            View(panel.name, beside(table, scale), focus=(follow,))
+            View(panel.name, rows_beside(panel, places, width, table, scale, range(len(names))), focus=(follow,))
             for panel, table in zip(panels, (here, there), strict=True)
         )
         heading = f"{names[follow]}, {irrep} {when}"

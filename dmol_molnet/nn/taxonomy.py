@@ -99,8 +99,8 @@ ROWS = {
         "embedding, message, memory", "O(3)", "batatia2022mace",
     ),
     "allegro": Row(
-        "Allegro", "of an edge: coupled with its centre's density", "0e + 1o + …, of edges", "1 to 3", "1",
-        "2", "network on scalars", "embedding of the pair", "O(3)", "musaelian2023learning",
+        "Allegro", "of an edge: coupled with its centre's density", "0e + 1o + …, of edges", "1 to 3",
+        "1, of edges", "2", "network on scalars", "embedding of the pair", "O(3)", "musaelian2023learning",
     ),
     "escn": Row(
         "eSCN", "convolution about the edge", "l = 0 to 6", "6", "1", "8", "pointwise on a sphere",

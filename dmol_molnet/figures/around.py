@@ -1,0 +1,54 @@
+"""A graph seen from one of its nodes: the node in the middle, its neighbours around it, all others on the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import networkx as nx
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dmol_molnet.figures.draw import draw
+from dmol_molnet.figures.style import color, new
+from dmol_molnet.molecules import InputError
+
+
+def around(graph: nx.Graph, node: Hashable, ax: Axes | None = None, *, title: str = "") -> Figure:
+    """Draw a graph around one of its nodes; the edges among the node's neighbours are stressed.
+
+    Args:
+        graph: without labels.
+        node: the one in the middle.
+        ax: where; None makes a new figure.
+        title: above the drawing.
+
+    Returns:
+        The figure that holds the drawing.
+
+    Raises:
+        InputError: the node is not there.
+    """
+    if node not in graph:
+        raise InputError(f"the graph has no node {node!r}")
+    if ax is None:
+        _, ax = new(3.9, 3.9)
+    among = graph.subgraph(graph[node])
+    near = list(nx.dfs_preorder_nodes(among, None)) if len(among) else []  # joined ones beside each other
+    at = {node: np.zeros(2)} | _ring(near, 1.7, np.pi / 2)
+
+    def angle(v):
+        middle = sum((at[u] for u in graph[v] if u in at), np.zeros(2))
+        return np.arctan2(middle[1], middle[0])
+
+    at |= _ring(sorted((v for v in graph if v not in at), key=angle), 3.3, -np.pi)
+    fills = {v: color(1) if v == node else color(0) if v in graph[node] else "#e3e6e9" for v in graph}
+    blank = dict.fromkeys(graph, "")
+    return draw(
+        graph, ax, labels=blank, fills=fills, positions=at, highlight=list(among.edges), radius=0.26, title=title
+    )
+
+
+def _ring(nodes: list, radius: float, start: float) -> dict:
+    angles = start + 2 * np.pi * np.arange(len(nodes)) / max(len(nodes), 1)
+    return {v: radius * np.array([np.cos(a), np.sin(a)]) for v, a in zip(nodes, angles, strict=True)}
