@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import machine, rounded, write
+from common import machine, one_thread, rounded, write
 from training import frames
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -68,8 +68,7 @@ def run(choice: Choice, folder: Path) -> dict:
     import keras
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
 
     from dmol_molnet.nn import training
     from dmol_molnet.nn.design_space import build

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,33 @@ def write(path: Path, text: str) -> None:
 def machine() -> str:
     """What it was measured on."""
     return f"{os.cpu_count()} cores ({platform.machine()})"
+
+
+def one_thread() -> None:
+    """Compute on one core, as a budget in its minutes asks; before anything is computed."""
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def epochs_in(minutes: float, fit) -> int:
+    """How many epochs one thread does in so many minutes of processor time, compilation included.
+
+    Args:
+        fit: trains a new potential for two epochs, whose end it tells to the callbacks that it is given.
+    """
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            at.append(time.process_time())
+
+    at = [time.process_time()]
+    fit(epochs=2, callbacks=[Clock()])
+    compiling, an_epoch = at[1] - at[0], at[2] - at[1]
+    return max(round((60 * minutes - compiling) / an_epoch) + 1, 1)
 
 
 def rounded(value: float, digits: int = 6) -> float:

@@ -29,7 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from common import rounded, spread, write
+from common import one_thread, rounded, spread, write
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "dmol_molnet" / "data" / "layers.json"
@@ -102,10 +102,8 @@ def change_layers(how: str) -> None:
 
 def run(name: str, seed: int, options: dict) -> dict:
     """Train with one choice and one seed; the errors at 300 K, of frames as they are and turned."""
-    import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
 
     from dmol_molnet import datasets, symmetry
     from dmol_molnet.nn.design_space import build

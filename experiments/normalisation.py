@@ -33,7 +33,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-from common import rounded, spread, write
+from common import one_thread, rounded, spread, write
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "dmol_molnet" / "data" / "normalisation.json"
@@ -93,9 +93,7 @@ def run(name: str, seed: int, options: dict) -> dict:
     """Train with one choice and one seed; the errors at 300 K, and what the potential says where it was not trained."""
     import tensorflow as tf
 
-    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
 
     from dmol_molnet import Molecule, datasets
     from dmol_molnet.files import read_xyz

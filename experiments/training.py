@@ -20,12 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import json
-import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from common import machine, rounded, write
+from common import epochs_in, machine, one_thread, rounded, write
 
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -99,12 +98,7 @@ def frames(name: str, folder: Path) -> tuple[list, list]:
 
 def run(model: str, name: str, minutes: float, seed: int, folder: Path) -> dict:
     """Train once; errors on unseen frames in eV and eV/Å."""
-    import keras
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
+    one_thread()
     from dmol_molnet.nn.design_space import build, defaults
     from dmol_molnet.nn.potential import Potential
     from dmol_molnet.nn.run import TrainingWarning
@@ -114,21 +108,10 @@ def run(model: str, name: str, minutes: float, seed: int, folder: Path) -> dict:
     held_out, train = ([train[k] for k in some] for some in (order[: len(train) // 10], order[len(train) // 10 :]))
     elements = {"elements": sorted({s for m in train for s in m.symbols})} if "elements" in defaults(model) else {}
 
-    class Clock(keras.callbacks.Callback):
-        """When epochs end, in seconds of the processor; stops after the second."""
-
-        def on_epoch_end(self, epoch, logs=None):
-            at.append(time.process_time())
-            self.model.stop_training = epoch == 1
-
     def fresh():
         return Potential(build(model, seed=seed, **elements))
 
-    at = [time.process_time()]
-    fresh().fit(train, held_out, epochs=2, seed=seed, verbose=0, callbacks=[Clock()])
-    compiling, an_epoch = at[1] - at[0], at[2] - at[1]
-    epochs = max(round((60 * minutes - compiling) / an_epoch) + 1, 1)
-
+    epochs = epochs_in(minutes, lambda **options: fresh().fit(train, held_out, seed=seed, verbose=0, **options))
     potential = fresh()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", TrainingWarning)
