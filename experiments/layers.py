@@ -102,7 +102,6 @@ def change_layers(how: str) -> None:
 
 def run(name: str, seed: int, options: dict) -> dict:
     """Train with one choice and one seed; the errors at 300 K, of frames as they are and turned."""
-
     one_thread()
 
     from dmol_molnet import datasets, symmetry

@@ -419,7 +419,7 @@ def geometries(n, seed=0):
         yield Molecule(z, x + rng.normal(size=3))
 
 
-@pytest.mark.parametrize("n", [150])
+@pytest.mark.parametrize("n", [1000])
 def test_no_verdict_is_false(n):
     """Right is never called wrong, nor wrong right; where nothing is said, the output is no more than rounding."""
     rng = np.random.default_rng(1)
@@ -430,8 +430,8 @@ def test_no_verdict_is_false(n):
             trials = list(check(f, molecule, output, per_atom, trials=2, seed=i))
             found = {trial.verdict for trial in trials}
             assert found <= {"right", "too small to judge"}, (i, f, trials)
-            if "right" not in found:  # a right function deviates by its rounding alone
-                assert max(trial.deviation for trial in trials) > 1e-6 or np.abs(f(molecule)).max() < 1e-12, (i, f)
+            if "right" not in found:  # a few Å round at 1e-15: of an output below 1e-9, that is 1e-6
+                assert max(trial.deviation for trial in trials) > 1e-6 or np.abs(f(molecule)).max() < 1e-9, (i, f)
             said[trials[0].verdict] += 1
         for f, output, per_atom in pick(SURELY_WRONG, 2):
             found = verdicts(f, molecule, output, per_atom, trials=3, seed=i)
