@@ -344,6 +344,23 @@ def test_a_run_that_collapses_goes_back_slows_down_and_still_learns(compiled):
     assert min(history["val_force_rmse"]) < 0.9 * zero
 
 
+def test_what_goes_wrong_in_the_last_epoch_is_not_kept_without_validation_either():
+    """The guard waits for a second bad epoch, which does not come."""
+
+    class Wild(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate.assign(0.01 if epoch < 7 else 10.0)
+
+        def on_epoch_end(self, epoch, logs=None):
+            errors.append(self.model.evaluate(TRAIN)["force_rmse"])
+
+    errors, one = [], potential(channels=16)
+    losses = one.fit(TRAIN, **{**OPTIONS, "epochs": 8}, callbacks=[Wild()]).history["loss"]
+    assert losses[-1] > 4 * min(losses)  # or nothing went wrong
+    assert one.evaluate(TRAIN)["force_rmse"] == pytest.approx(errors[np.argmin(losses)], rel=1e-5)
+    assert errors[-1] > 1.01 * errors[np.argmin(losses)]
+
+
 def test_labels_that_nothing_can_learn_stop_with_advice(tmp_path):
     path = tmp_path / "run.npz"
     with (

@@ -76,6 +76,11 @@ class Guard:
             self._best = min(self._best, loss)
         return self._above >= self.EPOCHS or self._dead >= self.DEAD or not math.isfinite(loss)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last epoch was far from the best one: the first sign of a collapse, or just noise."""
+        return self._above > 0 or self._dead > 0
+
     def slow_down(self, epoch: int, rate: float) -> None:
         """Count a collapse, and say so at the first.
 

@@ -70,7 +70,8 @@ def fit(
         potential: gets its normalisation from `train`, unless it has one.
         train: molecules with energies (eV) and forces (eV/Å).  Free atoms among them, uncharged and without neighbours,
             give the reference energies of their elements and are not trained on.
-        validation_data: more of them; None keeps the last weights.
+        validation_data: more of them; None keeps the last weights, or the best by the training loss where the last epoch
+            was far worse.
         epochs: rounds over the training set; None for 100, or for as many as the minutes allow.
         minutes: stop after so much time, compilation and validation included.
         batch_size: molecules a step.
@@ -185,10 +186,8 @@ def fit(
         if not verbose:
             raise
         print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
-    if validation:
-        step.use(run.best)
-    else:
-        step.use(step.average.numpy())
+    # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
+    step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     everyone.on_train_end()
     return history
 
