@@ -17,6 +17,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
@@ -243,16 +244,33 @@ def _small(paint: Callable) -> Figure:
     return figure
 
 
-# --- the picture that goes with a link
+# --- the pictures that go with links
+
+PREVIEW = "Two molecules, plainly different, whose atoms sorted by colour make two equal heaps"
+"""What the picture of every page that is no chapter shows."""
 
 
-def preview(path: Path, title: str) -> None:
-    """A PNG of 1200 x 630 pixels, as those who show a link to the book want it."""
+def preview(path: Path, title: str, chapter: str = "", book: str = "") -> None:
+    """A PNG of 1200 x 630 pixels, as those who show a link want it: the book's picture, or a chapter's.
+
+    Args:
+        title: of the book or the chapter.
+        chapter: the name of its file; the book's own picture if there is none.
+        book: the title of the book, below that of a chapter.
+    """
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
-    for k, paint in enumerate((what_is_there, what_is_heard)):
-        ax = figure.add_axes((0.05 + 0.47 * k, 0.03, 0.43, 0.76))
-        paint(ax)
-    figure.text(0.5, 0.89, title, ha="center", va="center", fontsize=34, weight="bold", color=ON_COLOR)
+    if chapter:
+        small = _small(CHAPTERS[chapter][0])
+        small.set(dpi=370, facecolor="white")  # as high as there is room below the titles
+        canvas = FigureCanvasAgg(small)
+        canvas.draw()
+        drawn = np.asarray(canvas.buffer_rgba())
+        figure.figimage(drawn, (1200 - drawn.shape[1]) // 2, 20)
+        figure.text(0.5, 0.83, book, ha="center", va="center", fontsize=18, color="#57606a")
+    else:
+        for k, paint in enumerate((what_is_there, what_is_heard)):
+            paint(figure.add_axes((0.05 + 0.47 * k, 0.03, 0.43, 0.76)))
+    figure.text(0.5, 0.92, title, ha="center", va="center", fontsize=34, weight="bold", color=ON_COLOR)
     figure.savefig(path, metadata={"Software": None})
 
 
@@ -283,6 +301,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     preview(folder / "preview.png", "Modern molecular neural networks")
     for name, (paint, _) in CHAPTERS.items():
+        preview(folder / f"preview-{name}.png", name, name, "Modern molecular neural networks")
         _small(paint).savefig(folder / f"{name}.png", dpi=100)
 
 

@@ -11,11 +11,10 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from door_pictures import preview
+from door_pictures import CHAPTERS, PREVIEW, preview
+from welcome import chapters
 
 import dmol_molnet
-
-PREVIEW = "preview.png"
 
 INDEX = """<!DOCTYPE html>
 <html lang="{language}">
@@ -107,15 +106,16 @@ def describe_page(app, pagename, templatename, context, doctree):
         return
     first = next((p for p in doctree.findall(nodes.paragraph) if isinstance(p.parent, nodes.section)), None)
     title, text = context["title"], shortened(" ".join(first.astext().split()) if first else "")
-    base = app.config.html_baseurl
+    base, name = app.config.html_baseurl, pagename.rpartition("/")[2]
+    picture, alt = (f"preview-{name}.png", CHAPTERS[name][1]) if name in CHAPTERS else ("preview.png", PREVIEW)
     properties = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
         "og:site_name": app.config.html_title,
         "og:title": html.unescape(re.sub(r"<[^>]+>", "", title)),
         "og:description": text,
         "og:url": f"{base}{app.builder.get_target_uri(pagename)}",
-        "og:image": f"{base}_static/{PREVIEW}",
-        "og:image:alt": "Two molecules, plainly different, whose atoms sorted by colour make two equal heaps",
+        "og:image": f"{base}_static/{picture}",
+        "og:image:alt": f"{alt[0].upper()}{alt[1:]}",
     }
     lines = [f'<meta property="{key}" content="{html.escape(value)}" />' for key, value in properties.items() if value]
     lines.append('<meta name="twitter:card" content="summary_large_image" />')
@@ -134,10 +134,14 @@ def shortened(text, most=200):
     return kept.strip() or (text if len(text) <= most else f"{text[: most - 1].rpartition(' ')[0]}…")
 
 
-def draw_preview(app, exception):
-    """The picture that goes with a link."""
-    if not exception:
-        preview(Path(app.outdir) / "_static" / PREVIEW, app.config.html_title)
+def draw_previews(app, exception):
+    """The pictures that go with links: a chapter's own, and one for all other pages."""
+    if exception:
+        return
+    folder, book = Path(app.outdir) / "_static", app.config.html_title
+    preview(folder / "preview.png", book)
+    for chapter in chapters(Path(app.srcdir)):
+        preview(folder / f"preview-{chapter.name}.png", chapter.title, chapter.name, book)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):
@@ -200,7 +204,7 @@ def setup(app):
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("html-page-context", describe_page, priority=900)
     app.connect("html-page-context", offer_notebook, priority=900)
-    app.connect("build-finished", draw_preview, priority=900)
+    app.connect("build-finished", draw_previews, priority=900)
     app.connect("build-finished", drop_unused_mathjax, priority=900)
     app.connect("build-finished", write_index, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
