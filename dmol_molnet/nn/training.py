@@ -70,8 +70,8 @@ def fit(
         potential: gets its normalisation from `train`, unless it has one.
         train: molecules with energies (eV) and forces (eV/Å).  Free atoms among them, uncharged and without neighbours,
             give the reference energies of their elements and are not trained on.
-        validation_data: more of them; None keeps the last weights, or the best by the training loss where the last epoch
-            was far worse.
+        validation_data: more of them; None keeps the last weights, or the best by the training loss where the
+            last epoch was far worse.
         epochs: rounds over the training set; None for 100, or for as many as the minutes allow.
         minutes: stop after so much time, compilation and validation included.
         batch_size: molecules a step.
