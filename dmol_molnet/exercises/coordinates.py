@@ -8,7 +8,7 @@ from itertools import combinations, product
 import networkx as nx
 import numpy as np
 
-from dmol_molnet.counterexamples import congruent, cumulenes, pair, relation
+from dmol_molnet.counterexamples import Pair, antipodal, congruent, cumulenes, pair, relation
 from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, number
 from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.molecules import Molecule, quoted
@@ -86,12 +86,28 @@ def own_counterexample(answer: object) -> None:
     told = igwl(*clouds, np.array(list(combinations(range(6), 2))), 2, tolerance=tolerance)
     if told.distinguished:
         raise Wrong("told apart", f"It does so in round {told.round}.")
-    ours = pair("hexagon")
-    sizes = [_distances(m.positions).mean() for m in (clouds[0], ours.a)]
-    scaled = [Molecule([6] * 6, m.positions * sizes[1] / sizes[0]) for m in clouds]
-    for order in (scaled, scaled[::-1]):
-        if all(congruent(m, o, tolerance=tolerance) for m, o in zip(order, (ours.a, ours.b), strict=True)):
-            raise Wrong("ours")
+    known, bags = _known()
+    near = np.abs(_bag(clouds[0]) - bags).max(axis=1) < 1e-3
+    for p in [known[k] for k in np.flatnonzero(near)]:
+        sizes = [_distances(m.positions).mean() for m in (clouds[0], p.a)]
+        scaled = [Molecule([6] * 6, m.positions * sizes[1] / sizes[0]) for m in clouds]
+        for order in (scaled, scaled[::-1]):
+            if all(congruent(m, o, tolerance=1e-3) for m, o in zip(order, (p.a, p.b), strict=True)):
+                raise Wrong("ours" if p.name == "hexagon" else "drawn")
+
+
+def _bag(cloud: Molecule) -> np.ndarray:
+    """The sorted distances [15] of six points, by their mean."""
+    distances = np.sort(_distances(cloud.positions)[np.triu_indices(6, 1)])
+    return distances / distances.mean()
+
+
+@cache
+def _known() -> tuple[list[Pair], np.ndarray]:
+    """The pairs of six points that the package gives to everybody, and the bag of each [pairs, 15]."""
+    names = ("hexagon", "cube", "dodecahedron 1", "dodecahedron 2")
+    known = [*map(pair, names), *map(antipodal, range(1000))]
+    return known, np.array([_bag(p.a) for p in known])
 
 
 # ------------------------------------------------------------------------------------------------ left and right
@@ -168,7 +184,7 @@ def turn_it_over(answer: object) -> None:
     gaps = np.linalg.norm(x[:, None] - y, axis=-1).min(axis=1)
     if gaps.max() > 1e-2:
         where = ", ".join(f"{v:g}" for v in x[np.argmax(gaps)].round(2) + 0.0)
-        raise Wrong("elsewhere", f"One neighbour comes to ({where}), where B has none.")
+        raise Wrong("elsewhere", f"One neighbour comes to ({where}), where the second has none.")
 
 
 # ------------------------------------------------------------------------------------------------ cumulenes

@@ -90,6 +90,10 @@ def recipe(a, b, c, d):
     return tuple([*np.array(vectors), *-np.array(vectors)] for vectors in ((a, b, c), (a, b, d)))
 
 
+OWN = recipe((1, 0, 0), (1, 2, 0), (1, 1, 3), (-1, 2, np.sqrt(6)))
+"""Inner products 1, 1 and 3, or 1, -1 and 3; all lengths agree."""
+
+
 def two_bonds(n):
     """Both forms, and the pairs of atoms with at most two steps between them in the square of the adjacency matrix."""
     p = cumulenes(n)
@@ -136,6 +140,12 @@ WRONG = {
         ("told apart", two(k_chains(4))),
         ("ours", two(HEXAGON)),
         ("ours", scaled(3.0, HEXAGON)[::-1]),
+        ("drawn", two(antipodal(5))),
+        ("drawn", two(pair("cube"))),
+        ("drawn", tuple(x.round(4) for x in two(antipodal(97)))),
+        ("drawn", (antipodal(7).b.positions, antipodal(7).a.positions)),
+        ("drawn", tuple((3 * x @ random_rotation(1).T - 2).tolist() for x in two(antipodal(11)))),
+        ("drawn", tuple(np.random.default_rng(0).permutation(x) for x in two(antipodal(13)))),
         ("same place", (HANDED * 0, HANDED)),
         ("shape", (HANDED[:5], HANDED)),
         ("type", 1),
@@ -211,12 +221,12 @@ RIGHT = {
         lambda D: tf.constant(by_svd(D) @ random_rotation(3) + 7),
     ],
     "own-counterexample": [
-        two(antipodal(5)),
-        two(pair("cube")),
-        (antipodal(7).b.positions, antipodal(7).a.positions),
+        OWN,
+        OWN[::-1],
         recipe((2, 0, 0), (1, 3, 0), (0.5, -1, 2), (-0.5, -2 / 3, np.sqrt(0.25 + 1 + 4 - 0.25 - 4 / 9))),
-        tuple((3 * x @ random_rotation(1).T - 2).tolist() for x in two(antipodal(11))),
-        tuple(np.random.default_rng(0).permutation(x) for x in two(antipodal(13))),
+        tuple((3 * np.array(x) @ random_rotation(1).T - 2).tolist() for x in OWN),
+        tuple(np.random.default_rng(0).permutation(x) for x in OWN),
+        two(antipodal(np.random.default_rng([5, 6]))),
     ],
     "which-need-mirrors": [["f", " d", "B"], "B, D, F", "b d f", {"B", "D", "F"}, "B, D and F", ("bd", "f")],
     "three-at-once": [
