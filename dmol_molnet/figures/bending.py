@@ -14,11 +14,8 @@ from dmol_molnet.figures.rotation import DPI, MAX_FRAMES
 from dmol_molnet.figures.style import GRAY, THEMES, ink, style
 from dmol_molnet.molecules import InputError, quoted
 
-SIZE = 5.0, 8.2
-"""Inches."""
-
-CONTROLS = 0.13
-"""The share of the height, at the bottom, that is left to the player's controls."""
+SIZE = 5.0, 7.2
+"""Inches; the player has a strip of its own for its controls, below the picture."""
 
 
 class Bending(Film):
@@ -54,7 +51,6 @@ class Bending(Film):
         with style(self.theme):
             figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
             above, middle, below = figure.subplots(3, height_ratios=[1.1, 2, 1])
-        figure.get_layout_engine().set(rect=(0, CONTROLS, 1, 1 - CONTROLS))
         canvas = FigureCanvasAgg(figure)
         energies = [energy for _, _, energy in self.numbers]
         scales = [

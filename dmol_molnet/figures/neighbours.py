@@ -155,9 +155,9 @@ def steps(ax: Axes, A, B, energy: float, weights: Sequence[float], scales: Seque
         y -= 0.62
         _cells(ax, y, a, f"l = {l}", scales[0])
     y -= 0.55
-    _down(ax, y, "each with itself, coupled to l = 0")
+    _down(ax, y, "each with itself,\ncoupled to l = 0")
     y -= 0.75
-    _heading(ax, y, "B: one number a degree")
+    _heading(ax, y, "B: one number for each degree")
     y -= 0.62
     _cells(ax, y, B, "", scales[1])
     y -= 0.55
@@ -187,7 +187,7 @@ def _heading(ax: Axes, y: float, text: str) -> None:
 
 
 def _cells(ax: Axes, y: float, values, name: str, scale: float) -> None:
-    width = 1.0
+    width = 1.18  # room for a minus and three digits
     x = -0.5 * width * len(values) + 0.35
     if name:
         ax.text(-3.5, y, name, ha="left", va="center", fontsize=9, color=ink(ax))

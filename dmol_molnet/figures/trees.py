@@ -9,7 +9,7 @@ from matplotlib.patches import Circle
 from dmol_molnet.figures.style import COLORS, GRAY, ON_COLOR, ink, new
 from dmol_molnet.molecules import InputError, quoted
 
-RADIUS = 0.27
+RADIUS = 0.25
 
 
 def coupling_tree(tree: tuple, ax: Axes | None = None, *, letter: str = "A", title: str = "") -> Figure:
@@ -57,7 +57,7 @@ def coupling_tree(tree: tuple, ax: Axes | None = None, *, letter: str = "A", tit
         ax.add_patch(Circle((x, y), RADIUS, fc=COLORS[0] if leaf else COLORS[1], ec=ON_COLOR, lw=0.9, zorder=2))
         ax.text(x, y, str(l), color=ON_COLOR, ha="center", va="center_baseline", fontsize=10, zorder=3)
         if leaf:
-            ax.text(x, y - 0.5, f"${letter}_{{{l}}}$", ha="center", va="center", fontsize=11, color=ink(ax))
-    ax.set(xlim=(0.4, leaves + 0.6), ylim=(-0.8, top + 0.5), aspect="equal", title=title)
+            ax.text(x, y - 0.55, f"${letter}_{{{l}}}$", ha="center", va="center", fontsize=11, color=ink(ax))
+    ax.set(xlim=(0.4, leaves + 0.6), ylim=(-0.85, top + 0.4), aspect="equal", title=title)
     ax.set_axis_off()
     return ax.figure
