@@ -18,7 +18,7 @@ from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, n
 def write_a(answer: object) -> None:
     """A weighted sum of harmonics of directions, for two environments."""
     rng = np.random.default_rng(0)
-    for n_neighbors, l_max in ((5, 2), (3, 3)):
+    for n_neighbors, l_max in ((5, 2), (3, 4)):
         x, w = rng.normal(size=(n_neighbors, 3)) * 1.7, rng.normal(size=n_neighbors)
         found = array(ask(answer, x, w, l_max), ((l_max + 1) ** 2,), "A")
         n = x / np.linalg.norm(x, axis=1, keepdims=True)

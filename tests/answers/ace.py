@@ -156,6 +156,7 @@ WRONG = {
         ("another A", lambda x, w, l_max: w @ harmonics(l_max, directions(x)[:, [1, 2, 0]])),
         ("shape", lambda x, w, l_max: harmonics(l_max, directions(x))),
         ("shape", lambda x, w, l_max: w @ harmonics(3, directions(x))),
+        ("shape", lambda x, w, l_max: (w @ harmonics(3, directions(x)))[: (l_max + 1) ** 2]),
         ("type", 2),
     ],
     "triples-at-once": [
