@@ -82,7 +82,8 @@ def lobes(
         for name, direction in AXES.items():
             end = 0.92 * reach * (eye @ direction)
             ax.plot([-end[0], end[0]], [-end[1], end[1]], color=GRAY, lw=0.8, zorder=0.5)
-            ax.text(*(1.06 * end[:2]), name, ha="center", va="center", fontsize=8, color=ink(ax), path_effects=halo)
+            if np.hypot(*end[:2]) > 0.1 * reach:  # else it points at the eye
+                ax.text(*(1.06 * end[:2]), name, ha="center", va="center", fontsize=8, color=ink(ax), path_effects=halo)
     ax.add_collection(surface, autolim=False)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     ax.set_axis_off()
