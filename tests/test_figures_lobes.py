@@ -51,6 +51,11 @@ def test_turned_coefficients_are_the_turned_surface():
     np.testing.assert_allclose(one.max(axis=0), other.max(axis=0), atol=0.02)
 
 
+def test_axes_have_letters_but_for_one_that_points_at_the_eye():
+    letters = [{text.get_text() for text in lobes([1.0], view=view).axes[0].texts} for view in ((25, 20), (0, 90))]
+    assert letters == [{"x", "y", "z"}, {"x", "y"}]
+
+
 def test_it_goes_into_a_page_and_says_what_it_cannot_draw():
     assert len(show(lobes([1.0, 0, 0, 0, 0], fineness=24), alt="five").svg) < 60_000
     with pytest.raises(InputError, match=r"2l\+1 coefficients"):

@@ -23,6 +23,7 @@ def test_neighbours_stand_where_their_directions_come_from():
         start, end = arrow._posA_posB
         np.testing.assert_allclose(np.subtract(end, start) / np.linalg.norm(np.subtract(end, start)), n)
     np.testing.assert_allclose(np.subtract(*total._posA_posB[::-1]), np.sum(TWO, axis=0))
+    assert total.get_zorder() > max(circle.get_zorder() for circle in of_kind(ax, Circle))  # its tail is seen
     (arc,) = of_kind(ax, Arc)
     assert (arc.theta2 - arc.theta1) % 360 == pytest.approx(np.degrees(np.arccos(-0.6)))
 

@@ -23,24 +23,35 @@ def test_the_matrices_are_those_of_scipy(film):
 
 
 def test_what_is_shown_is_turned_by_the_matrices_that_are_shown(film):
-    first = film.moments[0]
+    (start,) = np.flatnonzero(film.angles == 0)
     for R, moments in zip(film.matrices, film.moments, strict=True):
-        for l, before, after in zip((1, 2), first, moments, strict=True):
+        for l, before, after in zip((1, 2), film.moments[start], moments, strict=True):
             np.testing.assert_allclose(after, so3.wigner_d(l, R) @ before, atol=1e-9)
     assert all(np.ptp([two[m] for _, two in film.moments]) > 1 for m in range(5))  # all five move
 
 
-def test_each_angle_is_a_picture_and_the_controls_cover_nothing(film, tmp_path):
+def test_each_angle_is_a_picture_that_nothing_cuts(film, tmp_path):
     states = list(film.states())
     assert len({state.tobytes() for state in states}) == 8
     width = states[0].shape[1]
     assert width == 600
     for state in states:
-        assert (state[-110:] == state[-1, 0]).all()
-    assert film.poster == 0
+        for edge in (state[:3], state[-3:], state[:, :3], state[:, -3:]):
+            assert (edge == state[-1, 0]).all()
+        assert (state[-40:] != state[-1, 0]).any()  # no empty band below: the player brings its own strip
     assert film.captions().count("-->") == 4
-    assert "Turned by 90°" in film.captions()
+    assert "Turned by 45°" in film.captions()
     assert film.save(tmp_path / "turn.png").stat().st_size > 5000
+
+
+def test_the_film_goes_once_round_and_begins_where_its_matrices_are_at_work(film):
+    for frames in (4, 8, 36):
+        angles = rotation(METHANOL, AXIS, frames=frames).angles
+        np.testing.assert_allclose(np.sort(angles), 2 * np.pi * np.arange(frames) / frames)
+        np.testing.assert_allclose(np.diff(angles) % (2 * np.pi), 2 * np.pi / frames)
+        assert np.degrees(angles[0]) == pytest.approx({4: 90, 8: 45, 36: 60}[frames])
+    assert film.poster == 0
+    assert "CH₄O" in film.title
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from dmol_molnet import so3
-from dmol_molnet.figures.style import GRAY, new
+from dmol_molnet.figures.style import GRAY, THEMES, ink, new
 from dmol_molnet.molecules import InputError
 
 POSITIVE, NEGATIVE = "#e39b54", "#5f9fd4"
@@ -76,10 +77,13 @@ def lobes(
     surface.set_linewidth(0.3)
     surface.set_rasterized(True)
     if axes:
+        paper = dict(THEMES.values()).get(ink(ax), "#ffffff")
+        halo = [withStroke(linewidth=2.5, foreground=paper)]  # before the surface, letters stay legible
         for name, direction in AXES.items():
             end = 0.92 * reach * (eye @ direction)
             ax.plot([-end[0], end[0]], [-end[1], end[1]], color=GRAY, lw=0.8, zorder=0.5)
-            ax.text(*(1.06 * end[:2]), name, color=GRAY, ha="center", va="center", fontsize=7)
+            if np.hypot(*end[:2]) > 0.1 * reach:  # else it points at the eye
+                ax.text(*(1.06 * end[:2]), name, ha="center", va="center", fontsize=8, color=ink(ax), path_effects=halo)
     ax.add_collection(surface, autolim=False)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     ax.set_axis_off()

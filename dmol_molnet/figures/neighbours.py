@@ -48,7 +48,7 @@ def neighbours(
         names: letters in the neighbours; None numbers them from 1.
         labels: beside their arrows; None writes n with the number.
         angle: beside the arc between the first two neighbours; "" for no arc.
-        total: beside a broken arrow from the atom, the sum of all directions; "" for no arrow.
+        total: beside a dashed arrow from the middle of the atom, the sum of all directions; "" for no arrow.
         title: above the drawing.
 
     Returns:
@@ -80,7 +80,7 @@ def neighbours(
         ax.text(*((start + end) / 2 + 0.2 * across), labels[j], ha="center", va="center", fontsize=11, color=ink(ax))
     if total:
         sum_of_all = n.sum(axis=0)
-        arrow(ax, np.zeros(2), sum_of_all, color="#c2185b", lw=2.2, zorder=3.5, ls=(0, (3, 1.5)))
+        arrow(ax, np.zeros(2), sum_of_all, color="#c2185b", lw=2.2, zorder=4.5, ls=(0, (3, 1.5)))
         size = max(float(np.linalg.norm(sum_of_all)), 1e-9)
         beside = sum_of_all + 0.22 * sum_of_all / size
         ax.text(*beside, total, ha="center", va="bottom" if sum_of_all[1] >= 0 else "top", fontsize=10, color=ink(ax))
@@ -93,7 +93,8 @@ def neighbours(
         where = (radius + 0.17) * np.array([np.cos(middle), np.sin(middle)])
         ax.text(*where, angle, ha="center", va="center", fontsize=11, color=ink(ax))
     ax.add_patch(Circle((0, 0), ATOM, fc=COLORS[1], zorder=4, **paper))
-    ax.text(0, 0, center, color=ON_COLOR, ha="center", va="center_baseline", fontsize=11, style="italic", zorder=5)
+    aside = -0.5 * ATOM * sum_of_all / size if total else np.zeros(2)  # the letter, of the arrow over the atom
+    ax.text(*aside, center, color=ON_COLOR, ha="center", va="center_baseline", fontsize=11, style="italic", zorder=5)
     corners = np.concatenate([-DISTANCE * n, [[0, 0]], [n.sum(axis=0) * 1.25] if total else [[0, 0]]])
     (left, low), (right, high) = corners.min(axis=0) - 0.4, corners.max(axis=0) + 0.4
     ax.set(xlim=(left, right), ylim=(low, high), aspect="equal", title=title)

@@ -15,20 +15,22 @@ from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.style import GRAY, THEMES, ink, style
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
-SIZE, DPI = (5.0, 7.3), 120
+SIZE, DPI = (5.0, 6.3), 120
 """Inches, and dots an inch: letters stay legible on a phone."""
 
-CONTROLS = 0.14
-"""The share of the height, at the bottom, that is left to the player's controls."""
+START = 6
+"""A turn starts at the state this part of it, so that the still shows matrices at work: at 60° of 36 states."""
 
 MAX_FRAMES = 240
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Rotation(Film):
     """A molecule turned once about an axis, with what turns along; made by `rotation`.
 
     Attributes:
-        angles: of each state, in radians.
+        angles: of each state, in radians; the first is no 0, whose matrices show nothing.
         matrices: [states, 3, 3], the rotations.
         moments: for each state, the moments of degree 1 and 2 of the molecule's nuclear charges, [3] and [5].
     """
@@ -45,7 +47,7 @@ class Rotation(Film):
         if molecule.positions is None:
             raise InputError(f"{molecule} has no positions to turn; embed() gives it some")
         self.molecule, self.theme = molecule, theme
-        self.angles = 2 * np.pi * np.arange(frames) / frames
+        self.angles = 2 * np.pi * ((np.arange(frames) + max(frames // START, 1)) % frames) / frames
         self.matrices = np.array([_about(axis / np.linalg.norm(axis), angle) for angle in self.angles])
         self.turned = [symmetry.moved(molecule, R) for R in self.matrices]
         self.moments = [_moments(one) for one in self.turned]
@@ -55,7 +57,7 @@ class Rotation(Film):
             quarter = k * 4 // frames * frames // 4  # a caption for each frame could not be read
             one, two = (" ".join(f"{x:.1f}" for x in part) for part in self.moments[quarter])
             says.append(f"Turned by {degrees[quarter]}° and more, from a dipole of {one} and a quadrupole of {two}.")
-        title = f"{molecule.formula} turns once, and its dipole and quadrupole with it"
+        title = f"{molecule.formula.translate(SUBSCRIPTS)} turns once, and its dipole and quadrupole with it"
         super().__init__(title, [1] * frames, says, fps, poster=0)
 
     def states(self) -> Iterator[np.ndarray]:
@@ -65,7 +67,7 @@ class Rotation(Film):
             grid = figure.add_gridspec(3, 2, height_ratios=[1.25, 1.15, 0.95])
             axes = [figure.add_subplot(grid[k // 2, k % 2]) for k in range(4)]
             bars = figure.add_subplot(grid[2, :])
-        figure.get_layout_engine().set(rect=(0, CONTROLS, 1, 1 - CONTROLS))
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         canvas = FigureCanvasAgg(figure)
         reach = float(np.linalg.norm(self.molecule.positions, axis=1).max()) + 0.8
         largest = [np.abs([part[k] for part in self.moments]).max() for k in (0, 1)]
@@ -78,7 +80,7 @@ class Rotation(Film):
                     ax.clear()
                 in_space(one, axes[0], reach=reach, title=f"turned by {np.degrees(angle):.0f}°")
                 lobes(quadrupole, axes[1], view=(0, 90), reach=1.15 * size, fineness=30, title="its quadrupole")
-                matrix(R, axes[2], title="R, of vectors")
+                matrix(so3.wigner_d(1, R), axes[2], title="R, of vectors (y, z, x)")
                 matrix(so3.wigner_d(2, R), axes[3], title="D(R), of quadrupoles")
                 self._bars(bars, dipole / largest[0], quadrupole / largest[1])
                 canvas.draw()
@@ -111,13 +113,13 @@ def rotation(
 ) -> Rotation:
     """A film: a molecule turns once about an axis, and so do the moments of its nuclear charges.
 
-    Above, the molecule, seen along z, and its quadrupole as lobes, seen likewise; in the middle R and the matrix of
-    degree 2 as squares; below, the components of dipole and quadrupole, which these matrices multiply.
+    Above, the molecule, seen along z, and its quadrupole as lobes, seen likewise; in the middle the matrices of
+    degrees 1 and 2 as squares; below, the components of dipole and quadrupole, which these matrices multiply.
 
     Args:
         molecule: one with positions.
         axis: [3], about which it turns; an oblique one mixes all components.
-        frames: angles, 4 to 240.
+        frames: angles, 4 to 240; the first is about 60°.
         theme: "light" or "dark".
         fps: frames a second.
 
