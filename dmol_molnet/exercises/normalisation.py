@@ -24,8 +24,8 @@ def reference_energies(answer: object) -> None:
     two = np.array([[8, 5, 2], [8, 5, 2], [2, 0, 1]], float)
     for counts, where in (
         (several, "On six compositions of H, C and O"),
-        (single, "On four frames of one molecule, C5H8O2"),
-        (two, "On two frames of C5H8O2 and one of water"),
+        (single, "On four frames of one molecule, C₅H₈O₂"),
+        (two, "On two frames of C₅H₈O₂ and one of water"),
     ):
         energies = counts @ own + rng.normal(size=len(counts)) / 10
         found = array(ask(answer, counts, energies), (3,), "the shifts")
