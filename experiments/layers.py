@@ -51,13 +51,13 @@ class Choice:
 
 
 CHOICES = {
-    "base": Choice("base", "gates, no norms, sums of n divided by √n"),
-    "linear": Choice("nonlinearity", "no gates: linear", {"gates": False}),
+    "base": Choice("base", "gates, no norms, sums of K terms divided by √K"),
+    "linear": Choice("nonlinearity", "none, all features pass linearly", {"gates": False}),
     "pointwise": Choice("nonlinearity", "silu of every component", {"gates": False}, "pointwise"),
-    "norm": Choice("layer norm", "with norms, of what a layer receives", {"norm": True}),
-    "norm-linear": Choice("layer norm", "with norms, without gates", {"norm": True, "gates": False}),
+    "norm": Choice("layer norm", "at the entrance of each layer, with gates", {"norm": True}),
+    "norm-linear": Choice("layer norm", "at the entrance of each layer, without gates", {"norm": True, "gates": False}),
     "undivided": Choice("weights", "sums not divided", change="undivided"),
-    "drawn": Choice("weights", "not divided, but drawn smaller", change="drawn"),
+    "drawn": Choice("weights", "sums not divided, weights drawn smaller by 1/√K", change="drawn"),
     "silu": Choice("weights", "silu without its constant", change="silu"),
 }
 

@@ -10,13 +10,13 @@ from dmol_molnet.exercises.engine import Wrong, array, ask, letters, mistyped, n
 
 
 def _fitted(counts, energies, mean=None):
-    """The least-squares shifts nearest to the mean energy an atom, and that mean."""
+    """The least-squares shifts nearest to the mean energy per atom, and that mean."""
     mean = energies.sum() / counts.sum() if mean is None else mean
     return mean + np.linalg.pinv(counts, rcond=1e-10) @ (energies - mean * counts.sum(axis=1)), mean
 
 
 def reference_energies(answer: object) -> None:
-    """Least squares where the compositions determine the shifts; where not, nearest to the mean energy an atom."""
+    """Least squares where the compositions determine the shifts; where not, nearest to the mean energy per atom."""
     rng = np.random.default_rng(3)
     own = np.array([-14.0, -57.0, -110.0])  # eV
     several = np.array([[4, 1, 0], [6, 2, 0], [4, 1, 1], [2, 0, 1], [6, 2, 1], [4, 2, 0]], float)
@@ -24,8 +24,8 @@ def reference_energies(answer: object) -> None:
     two = np.array([[8, 5, 2], [8, 5, 2], [2, 0, 1]], float)
     for counts, where in (
         (several, "On six compositions of H, C and O"),
-        (single, "On four frames of one molecule, C5H8O2"),
-        (two, "On two frames of C5H8O2 and one of water"),
+        (single, "On four frames of one molecule, C₅H₈O₂"),
+        (two, "On two frames of C₅H₈O₂ and one of water"),
     ):
         energies = counts @ own + rng.normal(size=len(counts)) / 10
         found = array(ask(answer, counts, energies), (3,), "the shifts")
