@@ -260,18 +260,19 @@ def _never_put_back(x: np.ndarray, h: float) -> np.ndarray:
 
 def by_differences(answer: object) -> None:
     """Forces [A, 3] of an energy, to the second order of the step."""
-    x, h = np.random.default_rng(1).normal(size=(4, 3)), 1e-3
-    gradient, ahead = np.zeros_like(x), np.zeros_like(x)
-    for place in np.ndindex(x.shape):
-        e = np.zeros_like(x)
-        e[place] = h
-        gradient[place] = (_spring(x + e) - _spring(x - e)) / (2 * h)
-        ahead[place] = (_spring(x + e) - _spring(x)) / h
+    x, h = np.random.default_rng(1).normal(size=(4, 3)), 0.03  # so large that no other step gives the same
+
+    def slopes(ahead, back):
+        moves = np.eye(x.size).reshape(-1, *x.shape)
+        found = [_spring(x + ahead * e) - _spring(x - back * e) for e in moves]
+        return np.reshape(found, x.shape) / (ahead + back)
+
+    gradient, ahead = slopes(h, h), slopes(h, 0)
     behind = 2 * gradient - ahead
     found = array(ask(answer, _spring, x, h), x.shape, "the output")
 
     def close(value):
-        return np.allclose(found, value, rtol=0, atol=3e-6)  # an error of order h is a hundred times as large
+        return np.allclose(found, value, rtol=0, atol=3e-6)
 
     if close(-gradient):
         return
@@ -287,6 +288,8 @@ def by_differences(answer: object) -> None:
     }.items():
         if any(close(value) for value in values):
             raise Wrong(name)
+    if any(np.allclose(found, -slopes(step, step), rtol=0, atol=1e-4) for step in (h / 2, 2 * h, 1e-5)):
+        raise Wrong("another step")
     if np.allclose(found, found[0]) or np.allclose(found, found[:, :1]):
         raise Wrong("all moved", "All atoms, or all components, get the same.")
     said = f"yours is {np.round(found[0], 5).tolist()}"

@@ -212,6 +212,15 @@ def all_moves(energy, x, h):
     return np.reshape([energy(x - e) - energy(x + e) for e in moves], x.shape) / (2 * h)
 
 
+def flat(energy, x, h):
+    def at(place, move):
+        y = x.ravel().copy()
+        y[place] += move
+        return energy(y.reshape(x.shape))
+
+    return np.array([(at(n, -h) - at(n, h)) / h / 2 for n in range(x.size)]).reshape(x.shape)
+
+
 def half_steps(energy, x, h):
     return central(energy, x, h / 2)
 
@@ -308,6 +317,11 @@ WRONG = {
         ("nothing moved", no_copy),
         ("not put back", not_put_back),
         ("other numbers", lambda energy, x, h: 3 * central(energy, x, h)),
+        ("another step", lambda energy, x, h: central(energy, x, 1e-7)),
+        ("another step", lambda energy, x, h: central(energy, x, 1e-3)),
+        ("another step", lambda energy, x, h: central(energy, x, 2 * h)),
+        ("another step", half_steps),
+        ("another step", five_points),
         ("other numbers", lambda energy, x, h: central(energy, x, h) * [1, 1, 0]),
         ("type", 1),
     ],
@@ -380,7 +394,7 @@ RIGHT = {
         lambda g, f, W1, b1, W2, b2: np.einsum("p,pk->pk", f, stable_ssp(g @ W1 + b1) @ W2 + b2),
     ],
     "convolve": [both, in_a_loop, atom_by_atom, by_segments, by_matrices],
-    "by-differences": [central, moved_and_back, all_moves, half_steps, five_points],
+    "by-differences": [central, moved_and_back, all_moves, flat, lambda *given: tf.constant(flat(*given))],
     "reach-of-a-force": [
         lambda t, c, n: np.float32(2) * t * c * n,
         lambda t, c, n: sum(t * c + t * c for _ in range(n)),
