@@ -186,16 +186,16 @@ def vectors_from_scalars(answer: object) -> None:
 # ------------------------------------------------------------------------------------------------ which losses
 
 LOSSES = {
-    "A": lambda F, G: ((F - G) ** 2).mean(),
-    "B": lambda F, G: np.abs(F - G).mean(),
-    "C": lambda F, G: np.linalg.norm(F - G, axis=1).mean(),
-    "D": lambda F, G: np.abs(F - G).max(),
-    "E": lambda F, G: (1 - (F * G).sum(1) / np.linalg.norm(F, axis=1) / np.linalg.norm(G, axis=1)).mean(),
-    "F": lambda F, G: (np.abs(F - G) / (np.abs(G) + 0.1)).mean(),
-    "G": lambda F, G: (((F - G) ** 2).sum(axis=1) / np.arange(1, len(F) + 1)).mean(),
-    "H": lambda F, G: np.abs(np.linalg.norm(F, axis=1) - np.linalg.norm(G, axis=1)).mean(),
+    "A": lambda f, y: ((f - y) ** 2).mean(),
+    "B": lambda f, y: np.abs(f - y).mean(),
+    "C": lambda f, y: np.linalg.norm(f - y, axis=1).mean(),
+    "D": lambda f, y: np.abs(f - y).max(),
+    "E": lambda f, y: (1 - (f * y).sum(1) / np.linalg.norm(f, axis=1) / np.linalg.norm(y, axis=1)).mean(),
+    "F": lambda f, y: (np.abs(f - y) / (np.abs(y) + 0.1)).mean(),
+    "G": lambda f, y: (((f - y) ** 2).sum(axis=1) / np.arange(1, len(f) + 1)).mean(),
+    "H": lambda f, y: np.abs(np.linalg.norm(f, axis=1) - np.linalg.norm(y, axis=1)).mean(),
 }
-"""The losses of the exercise `which-losses`: forces F and what they should be, G, both [A, 3]."""
+"""The losses of the exercise `which-losses`: forces f and what they should be, y, both [A, 3]."""
 
 
 def which_losses(answer: object) -> None:
