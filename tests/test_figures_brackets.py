@@ -36,6 +36,8 @@ def test_all_that_is_seen_is_drawn_once_in_each_way():
     signs = Counter(text.get_text() for text in ax.texts)
     assert [signs[sign] for sign in "=–×"] == [4, 8, 12]
     assert signs["v₁"] == signs["v₂"] == 2  # in the graph, and above its column
+    assert all(signs[name] == 2 for name in "pqrs")  # not w, and not c, which is a colour
+    assert signs["w ="] == 1
 
 
 def test_a_graph_around_a_node_has_its_neighbours_nearest():
@@ -46,6 +48,14 @@ def test_a_graph_around_a_node_has_its_neighbours_nearest():
     assert away[node] == 0
     farthest = max(away[v] for v in graph[node])
     assert all(away[v] > farthest for v in graph if v != node and v not in graph[node])
+
+
+def test_a_graph_around_a_node_stresses_the_edges_among_its_neighbours_and_names_what_is_asked():
+    ax = around(nx.wheel_graph(6), 0, labels={0: "v", 3: "w"}).axes[0]
+    pale, stressed = sorted(ax.collections, key=lambda lines: lines.zorder)
+    assert (len(pale.get_segments()), len(stressed.get_segments())) == (5, 5)
+    assert max(pale.get_linewidths()) < min(stressed.get_linewidths())
+    assert sorted(text.get_text() for text in ax.texts if text.get_text()) == ["v", "w"]
 
 
 @pytest.mark.parametrize("draw", [lambda: brackets(HEXAGON, (0, 9)), lambda: around(HEXAGON, 9)])

@@ -221,6 +221,9 @@ def safe_name(answer: object) -> None:
                     other = seen.setdefault(name(own, list(near)), (own, list(near)))
                     if other != (own, list(near)):
                         raise Wrong("a separator", f"It gives the same for {pair(other, (own, list(near)))}.")
+    bell = name("\a", ["\a"])
+    if any(mark in (bell if isinstance(bell, str) else bell.decode("latin-1")) for mark in (r"\x07", r"\u0007")):
+        raise Wrong("left to Python")  # nobody else writes a bell like this
 
 
 def _marks(name) -> list[str]:
@@ -242,7 +245,7 @@ def _marks(name) -> list[str]:
 
 
 def which_2wl(answer: object) -> None:
-    """Oblivious: folklore 2-WL tells a hexagon from two triangles."""
+    """Oblivious: folklore 2-WL tells the prism from K3,3."""
     words = re.findall("[a-z]+", answer.lower()) if isinstance(answer, str) else []
     said = {"oblivious", "folklore", "both", "neither"} & set(words)
     if len(said) != 1 or {"not", "but", "except"} & set(words):

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from dmol_molnet.figures.draw import draw
-from dmol_molnet.figures.style import color, new
+from dmol_molnet.figures.style import GRAY, color, new
 from dmol_molnet.molecules import InputError
 
 
-def around(graph: nx.Graph, node: Hashable, ax: Axes | None = None, *, title: str = "") -> Figure:
-    """Draw a graph around one of its nodes; the edges among the node's neighbours are stressed.
+def around(
+    graph: nx.Graph,
+    node: Hashable,
+    ax: Axes | None = None,
+    *,
+    labels: Mapping[Hashable, str] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw a graph around one of its nodes; the edges among the node's neighbours are stressed, all others pale.
 
     Args:
         graph: without labels.
         node: the one in the middle.
         ax: where; None makes a new figure.
+        labels: text on nodes; none on those that it leaves out.
         title: above the drawing.
 
     Returns:
@@ -43,9 +52,14 @@ def around(graph: nx.Graph, node: Hashable, ax: Axes | None = None, *, title: st
 
     at |= _ring(sorted((v for v in graph if v not in at), key=angle), 3.3, -np.pi)
     fills = {v: color(1) if v == node else color(0) if v in graph[node] else "#e3e6e9" for v in graph}
-    blank = dict.fromkeys(graph, "")
+    texts = {v: (labels or {}).get(v, "") for v in graph}
+    stressed = nx.Graph()
+    stressed.add_nodes_from(graph)
+    stressed.add_edges_from(among.edges)
+    others = [[at[u], at[v]] for u, v in graph.edges if not stressed.has_edge(u, v)]
+    ax.add_collection(LineCollection(others, linewidths=1.0, colors=GRAY, alpha=0.45, zorder=0.5))
     return draw(
-        graph, ax, labels=blank, fills=fills, positions=at, highlight=list(among.edges), radius=0.26, title=title
+        stressed, ax, labels=texts, fills=fills, positions=at, highlight=list(among.edges), radius=0.32, title=title
     )
 
 

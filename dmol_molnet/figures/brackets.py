@@ -17,6 +17,7 @@ KINDS = "same", "joined", "apart"
 """The colours of pairs before the first round, in a graph without labels."""
 
 SIGNS = {"same": "=", "joined": "–", "apart": "×"}
+LETTERS = "..pqrstuxyzabdefghijklmno"
 SIDE = 0.72
 """Of a cell."""
 
@@ -62,7 +63,7 @@ def brackets(graph: nx.Graph, pair: tuple[Hashable, Hashable], ax: Axes | None =
         _, ax = new(3.9, 4.4)
     n, names = len(found), {}
     for w in graph:
-        names[w] = "v₁" if w == pair[0] else "v₂" if w == pair[1] else f"{'abcdefghijklmnopqrstu'[len(names) % 21]}"
+        names[w] = "v₁" if w == pair[0] else "v₂" if w == pair[1] else f"{LETTERS[len(names) % len(LETTERS)]}"
     at = layout(graph)
     left, right = (f(xy[0] for xy in at.values()) for f in (min, max))
     low = min(xy[1] for xy in at.values())
@@ -74,6 +75,7 @@ def brackets(graph: nx.Graph, pair: tuple[Hashable, Hashable], ax: Axes | None =
     # Nodes that show the same stand together.
     order = sorted(found, key=lambda it: (KINDS.index(it[1]), KINDS.index(it[2])))
     _words(ax, -0.15, "folklore: one bracket")
+    ax.text(-0.25, -0.95, "w =", ha="right", va="center", fontsize=9, color=ink(ax))
     _frame(ax, -2.75, n, 2.05)
     for k, (w, here, there) in enumerate(order):
         ax.text((k + 0.5) * SIDE, -0.95, names[w], ha="center", va="center", fontsize=9, color=ink(ax))

@@ -620,7 +620,7 @@ def _round_in_words(t: int, n_rounds: int, before, colors, names, found) -> str:
         counts = [Counter(side) for side in colors]
         differ = [c for c in sorted(counts[0] | counts[1]) if counts[0][c] != counts[1][c]]
         if not differ:
-            says += " Both have each of them equally often."
+            says += " Both have every colour equally often."
         else:
             c = differ[0]
             when = "for the first time" if t == found.round else "still"

@@ -85,12 +85,13 @@ class Comparison:
             same = "all have one colour" if n == 1 else f"the same {n} colours, equally often"
             return f"{test} cannot tell them apart: {same}, stable."
         what = "nodes" if self.k == 1 else f"{self.k}-tuples"
+        one = "node " if self.k == 1 and not self.test else ""
         lines = [f"{test} tells them apart in round {self.round}: colours that are not equally frequent"]
         differences = list(self.differences.items())
         for color, counts in differences[:8]:
             which = next(i for i in (0, 1) if color in self.examples[i])
             example = self.examples[which][color]
-            line = f"  colour {color}: {counts[0]} {what} against {counts[1]}, such as {example!r} of the "
+            line = f"  colour {color}: {counts[0]} {what} against {counts[1]}, such as {one}{example!r} of the "
             lines.append(line + ("first", "second")[which] + self.reasons.get(color, ""))
         lines += [f"  and {len(differences) - 8} more"] if len(differences) > 8 else []
         return "\n".join(lines)
@@ -142,7 +143,7 @@ def _reasons(g: Arrays, history: History, t: int) -> dict[int, str]:
         seen = sorted((before[u], b"" if e is None else e) for u, e in g.neighbors(v))
         words = [f"{c} behind {decode(e)!r}" if e else str(c) for c, e in seen]
         shown = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
-        reasons[color] = f": was {before[v]}, saw {shown or 'nothing'}"
+        reasons[color] = f": it was {before[v]} and saw {shown or 'nothing'}"
     return reasons
 
 
