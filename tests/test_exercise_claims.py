@@ -46,6 +46,15 @@ def test_a_position_times_an_angular_momentum_is_2o_and_1e_and_0o():
     assert [str(irrep) for irrep in found] == ["0o", "1o", "2o"]
 
 
+def test_a_mirror_makes_a_0o_zero_and_not_a_2o_nor_does_the_group_of_an_achiral_crystal_that_turns_light():
+    mirror = np.diag([1, 1, -1])
+    assert so3.wigner_d("0o", mirror) == -1
+    assert np.linalg.matrix_rank(np.eye(5) + so3.wigner_d("2o", mirror)) == 2
+    S4, C2 = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, -1]]), np.diag([1, -1, -1])  # they make -42m
+    group = [np.linalg.matrix_power(S4, k) @ np.linalg.matrix_power(C2, n) for k in range(4) for n in range(2)]
+    assert np.trace(sum(so3.wigner_d("2o", g) for g in group)) / 8 == pytest.approx(1)
+
+
 # --- the atomic cluster expansion
 
 

@@ -43,6 +43,11 @@ def by_coupling(moments):
     return np.einsum("ij,ijm->m", M, so3.clebsch_gordan(1, 1, 2))
 
 
+def of_the_square(moments):
+    """The five of the squared matrix, which turns as the matrix does."""
+    return np.einsum("mab,ab->m", E, matrix(moments) @ matrix(moments))
+
+
 def one_sided(moments):
     xx, xy, xz, yy, yz, zz = moments
     return np.einsum("mab,ab->m", E, [[xx, xy, xz], [0, yy, yz], [0, 0, zz]])
@@ -97,6 +102,17 @@ def neighbour_by_neighbour(n):
     return float((A**2).mean() / len(n) ** 2)
 
 
+def in_single_precision(n):
+    n = n.astype(np.float32)
+    M = n.T @ n
+    return 1.5 * (M * M).sum() / len(n) ** 2 - 0.5
+
+
+def of_seven(n):
+    """The number of neighbours is that of one example."""
+    return np.sum(so3.spherical_harmonics(2, n)[:, 4:].sum(axis=0) ** 2) / 5 / 49
+
+
 def by_tensorflow(n):
     M = tf.einsum("ja,jb->ab", n, n)
     return 1.5 * tf.reduce_sum(M**2) / len(n) ** 2 - 0.5
@@ -140,6 +156,19 @@ def with_vector(m):
     return moment(m) + np.array([0, 0, m.numbers @ centred(m)[:, 2], 0, 0])
 
 
+def with_a_partner(m, steps, sign):
+    """Of each atom and another one of the list: a swap shows it, and some cyclic orders do not."""
+    x = m.positions + sign * np.roll(m.positions, steps, axis=0)
+    return so3.spherical_harmonics(2, x - x.mean(axis=0))[:, 4:].sum(axis=0)
+
+
+def broken_in_single_precision(m):
+    x, Z = m.positions.astype(np.float32), m.numbers.astype(np.float32)
+    x, y, z = (x - x.mean(axis=0)).T
+    parts = [x * y, y * z, (2 * z * z - x * x - y * y) / np.float32(12**0.5), x * z, (x * x - y * y) / 2]
+    return np.stack(parts) @ Z * np.array([1, 1, 2, 1, 1], np.float32)
+
+
 def flattened(m):
     """A molecule pressed onto the plane."""
     return moment(m, centred(m) * [1, 1, 0])
@@ -173,7 +202,13 @@ WRONG = {
         ("factors", one_sided),
         ("order", lambda v: five(v)[[2, 0, 1, 3, 4]]),
         ("order", lambda v: five(v, [1, 1, 1, 1, 1])[[0, 3, 1, 2, 4]]),
+        ("order", lambda v: -five(v)[::-1]),
         ("signs", lambda v: five(v) * [1, 1, 1, -1, 1]),
+        ("signs", lambda v: five(v) * [-1, 1, 1, -1, 1]),
+        ("twice", lambda v: five(v)[[0, 1, 2, 0, 4]]),
+        ("not a sum", lambda v: five(v) / np.linalg.norm(five(v))),
+        ("not a sum", lambda v: five(v) * (v[0] + v[3] + v[5])),
+        ("not a sum", of_the_square),
         ("trace", lambda v: [v[1], v[4], v[5], v[2], v[0] - v[3]]),
         ("trace", lambda v: [v[1], v[4], 3**0.5 / 2 * v[5], v[2], (v[0] - v[3]) / 2]),
         ("trace", lambda v: v[:5]),
@@ -196,7 +231,12 @@ WRONG = {
         ("vector order", lambda *given: back(*given, order=(0, 1, 2))),
         ("vector order", lambda *given: back(*given, order=(0, 1, 2), sign=-1)),
         ("symmetric", lambda *given: back(*given, factors=(3**-0.5, 2**-0.5, 2**-0.5))),
+        ("vector order", lambda *given: back(*given, order=(1, 0, 2))),
+        ("antisymmetric", lambda zero, one, two: back(zero, one * [1, -1, 1], two)),
         ("symmetric", lambda zero, one, two: back(zero, one, np.array([1, 1, 2, 1, 1]) * two)),
+        ("symmetric", lambda zero, one, two: back(zero, one, -two)),
+        ("symmetric", lambda zero, one, two: back(zero, one, two * [1, 1, 1, -1, 1])),
+        ("five order", lambda zero, one, two: back(zero, one, two[[1, 0, 2, 3, 4]] * [1, 1, 1, -1, 1])),
         ("five order", lambda zero, one, two: back(zero, one, two[[2, 0, 1, 3, 4]])),
         ("five order", lambda zero, one, two: back(zero, one, two[::-1])),
         ("axes", lambda *given: back(*given)[[1, 2, 0]][:, [1, 2, 0]]),
@@ -241,6 +281,8 @@ WRONG = {
         ("pairs", kernel(np.mean)),
         ("pairs", row_by_row),
         ("pairs", two_loops),
+        ("seven only", of_seven),
+        ("seven only", lambda n: kernel(np.mean)(n) if len(n) < 100 else 0.0),
         ("another number", lambda n: 0.1234),
         ("type", lambda n: n),
     ],
@@ -248,6 +290,9 @@ WRONG = {
         ("right", moment),
         ("right", lambda m: moment(m) * (moment(m) ** 2).sum()),
         ("order", lambda m: first_centred(m) * [1, 1, 2, 1, 1]),
+        ("order", lambda m: with_a_partner(m, -1, 1) * [1, 1, 2, 1, 1]),
+        ("order", lambda m: with_a_partner(m, -3, -1) * [1, 1, 2, 1, 1]),
+        ("order", lambda m: with_a_partner(m, 2, 1) * [1, 1, 2, 1, 1]),
         ("translations", lambda m: moment(m, m.positions) * [1, 1, 2, 1, 1]),
         ("inversion", with_vector),
         ("about z", lambda m: moment(m) * [1, 2, 1, 1, 1]),
@@ -299,9 +344,10 @@ RIGHT = {
         neighbour_by_neighbour,
         by_tensorflow,
         by_polynomials,
+        in_single_precision,
         lambda n: 1.5 * np.linalg.norm(n.T @ n) ** 2 / len(n) ** 2 - 0.5,
         lambda n: np.linalg.norm(so3.spherical_harmonics(2, n).mean(axis=0)[4:]) ** 2 / 5,
     ],
-    "break-it": [along_z, flattened, stretched, with_an_axis, bent],
+    "break-it": [along_z, flattened, stretched, with_an_axis, bent, broken_in_single_precision],
 }
 """Other right answers than the reference."""
