@@ -92,8 +92,8 @@ ROWS = {
         "embedding, memory", "O(3)", "batzner2022e3",
     ),
     "botnet": Row(
-        "BOTNet", "features coupled with harmonics", "0e + 1o + …", "3", "1", "5", "nothing", "embedding, memory", "O(3)",
-        "batatia2025design",
+        "BOTNet", "features coupled with harmonics", "0e + 1o + …", "3", "1", "5", "nothing",
+        "embedding, memory", "O(3)", "batatia2025design",
     ),
     "mace": Row(
         "MACE", "products of the density of neighbours' features", "0e + 1o (+ 2e)", "3", "3", "2", "products alone",
