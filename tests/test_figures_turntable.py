@@ -43,7 +43,8 @@ def test_each_angle_is_a_picture_with_the_recorded_numbers(film):
     assert len({state.tobytes() for state in states}) == 8
     width = states[0].shape[1]
     assert width == 600  # which a phone shows at more than half its size
-    assert (states[0][-110:] == states[0][-1, 0]).all()  # where the player's controls lie, nothing is drawn
+    assert (states[0][-40:] != states[0][-1, 0]).any()  # no empty strip: the page puts the controls under the film
+    assert (states[0][-1] == states[0][-1, 0]).all()  # and nothing is cut
     assert film.poster == 0
     _, _, markers = film._stage()
     shown = {values.shape[1]: values for _, values in markers}
@@ -54,6 +55,8 @@ def test_each_angle_is_a_picture_with_the_recorded_numbers(film):
 
 def test_it_is_a_film_with_captions(film, tmp_path):
     assert film.seconds == pytest.approx(8 / 6)
+    assert film.title.startswith("CH4O turns")
+    assert turntable(METHANOL, features, frames=4, title="Methanol turns").title == "Methanol turns"
     captions = film.captions()
     assert captions.count("-->") == 4
     for number in film.runs[2]["1o"][1, 1]:  # a quarter turn

@@ -18,9 +18,6 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 WIDTH, DPI = 5.0, 120
 """Inches, and dots an inch: letters stay legible on a phone."""
 
-CONTROLS = 1.0
-"""Inches at the bottom that are left to the player's controls."""
-
 MAX_FRAMES = 240
 
 
@@ -32,7 +29,17 @@ class Turntable(Film):
         runs: for each state, features by irrep, [A, K, 2l+1], recorded at that angle.
     """
 
-    def __init__(self, molecule: Molecule, features, frames: int, follow: int, channel: int, theme: str, fps: float):
+    def __init__(
+        self,
+        molecule: Molecule,
+        features,
+        frames: int,
+        follow: int,
+        channel: int,
+        theme: str,
+        fps: float,
+        title: str = "",
+    ):
         whole = isinstance(frames, int | np.integer) and not isinstance(frames, bool)
         if not whole or not 4 <= frames <= MAX_FRAMES:
             raise InputError(f"a turn has 4 to {MAX_FRAMES} frames, not {quoted(frames)}")
@@ -57,7 +64,7 @@ class Turntable(Film):
             says.append(
                 f"Turned by {np.degrees(self.angles[k]):.0f}° and more. {name} begins with {', '.join(numbers)}."
             )
-        title = f"{molecule.formula} turns once, and what its atoms carry"
+        title = title or f"{molecule.formula} turns once, and what its atoms carry"
         super().__init__(title, [1] * frames, says, fps, poster=0)
 
     def states(self) -> Iterator[np.ndarray]:
@@ -82,9 +89,7 @@ class Turntable(Film):
         """The figure; the axes of the molecule and of the squares; the points that move, and where they go."""
         irreps = list(self.runs[0])
         heights = [2.1, 1.9, *[1.35] * len(irreps)]
-        height = sum(heights) + CONTROLS
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-        figure.get_layout_engine().set(rect=(0, CONTROLS / height, 1, 1 - CONTROLS / height))
+        figure = Figure(figsize=(WIDTH, sum(heights)), dpi=DPI, layout="constrained")
         rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
         left = [figure.add_subplot(rows[k]) for k in (0, 1)]
         right = [figure.add_subplot(rows[k + 2]) for k in range(len(irreps))]
@@ -101,7 +106,7 @@ class Turntable(Film):
         x = np.degrees(np.append(self.angles, 2 * np.pi))
         ax.axhline(0, color=GRAY, lw=0.6)
         for m, column in zip(range(-l, l + 1), values.T, strict=True):
-            how = {"color": f"C{abs(m)}", "ls": "--" if m < 0 else "-", "label": f"m = {m}"}
+            how = {"color": f"C{abs(m)}", "ls": "--" if m < 0 else "-", "label": f"m = {m}".replace("-", "−")}
             ax.plot(x, np.append(column, column[0]), lw=1.6, **how)
         (points,) = ax.plot([], [], "o", ms=6, color=ink(ax), zorder=5)
         name = f"{self.molecule.symbols[self.follow]}{self.follow}"
@@ -122,6 +127,7 @@ def turntable(
     channel: int = 0,
     theme: str = "light",
     fps: float = 6.0,
+    title: str = "",
 ) -> Turntable:
     """A film: the molecule turns once about the z axis; beside it, what its atoms carry at each angle.
 
@@ -137,11 +143,12 @@ def turntable(
         channel: and their channel.
         theme: "light" or "dark".
         fps: frames a second.
+        title: none makes one from the formula.
 
     Raises:
         InputError: no such atom, channel or theme, or an impossible number of frames.
     """
-    return Turntable(molecule, features, frames, follow, channel, theme, fps)
+    return Turntable(molecule, features, frames, follow, channel, theme, fps, title)
 
 
 def _about_z(angle: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Where models stand in the design space, as rows: those that `design_space` builds, and others by description.
 
-Read in the models' own code or papers; defaults change between versions.  The order of a message counts neighbours that
-are multiplied before any update: a nonlinear update, or a second layer, adds to it.
+Read in the models' own code or papers; defaults change between versions.  The correlation counts neighbours that one
+message multiplies, before any update: products or nonlinear functions in an update, or a second layer, come on top.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ class Row(NamedTuple):
         message: what a neighbour sends.
         features: the irreps that atoms, or edges, carry from layer to layer.
         harmonics: highest degree of the spherical harmonics, as text.
-        correlation: how many neighbours one message multiplies, as text; 1 is a plain sum, body order is one more.
+        correlation: how many neighbours one message multiplies, as text; 1 is a plain sum.  Its body order is one more,
+            and for edges, which have two atoms, two more.
         layers: how many, typically.
-        update: what is nonlinear in it.
+        update: what is nonlinear in a layer.
         elements: where weights depend on elements.
-        symmetry: the group of rotations, with mirrors or without.
+        symmetry: O(3), rotations and mirrors, or SO(3), rotations alone.
         source: its key in the bibliography.
     """
 
@@ -51,7 +52,7 @@ ROWS = {
         "O(3)", "bartok2013representing",
     ),
     "ace": Row(
-        "ACE", "products of the density of neighbours", "0e", "any", "any", "1", "none", "everywhere", "O(3)",
+        "ACE", "products of the density of neighbours", "0e", "any", "any", "1", "products alone", "everywhere", "O(3)",
         "drautz2019atomic",
     ),
     "schnet": Row(
@@ -91,11 +92,11 @@ ROWS = {
         "embedding, memory", "O(3)", "batzner2022e3",
     ),
     "botnet": Row(
-        "BOTNet", "features coupled with harmonics", "0e + 1o + …", "3", "1", "5", "none", "embedding, memory", "O(3)",
-        "batatia2025design",
+        "BOTNet", "features coupled with harmonics", "0e + 1o + …", "3", "1", "5", "nothing",
+        "embedding, memory", "O(3)", "batatia2025design",
     ),
     "mace": Row(
-        "MACE", "products of the density of neighbours' features", "0e + 1o (+ 2e)", "3", "3", "2", "none",
+        "MACE", "products of the density of neighbours' features", "0e + 1o (+ 2e)", "3", "3", "2", "products alone",
         "embedding, message, memory", "O(3)", "batatia2022mace",
     ),
     "allegro": Row(
