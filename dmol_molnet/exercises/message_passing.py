@@ -255,7 +255,7 @@ def intensive_pooling(answer: object) -> None:
         alone = array(ask(answer, h[of == k], of[of == k] * 0, 1), (1, 2), "the output")
         if not np.allclose(alone[0], found[k], atol=1e-5):
             raise Wrong("company")
-    rows = np.array([[2.0, 0.5], [-1.0, -3.0], [0.25, -0.5]])  # a molecule's features are all equal
+    rows = np.array([[2.0, 0.5], [-1.0, -3.0], [0.25, -0.5]])  # all atoms of a molecule have the same features
     found = array(ask(answer, rows[of], of, 3), (3, 2), "the output")
     if not np.allclose(found, rows, atol=1e-5):
         name = "starts at zero" if np.allclose(found, np.maximum(rows, 0), atol=1e-5) else "no average"
