@@ -61,8 +61,9 @@ def write_a_layer(answer: object) -> None:
     """The layer of the chapter, on a graph where not each message has an answer and one atom is alone."""
     rng = np.random.default_rng(0)
     h, W, U, b = rng.normal(size=(5, 3)), *rng.normal(size=(2, 3, 3)) / 2, rng.normal(size=3)
-    # Not each message has an answer here, so that sender and receiver cannot be exchanged; atom 4 is alone.
-    i, j = np.array([0, 0, 0, 1, 2, 3]), np.array([1, 2, 3, 0, 1, 0])
+    # Not each message has an answer here, so that sender and receiver cannot be exchanged; atom 4 is alone. As in
+    # `directed_edges`, neither list is sorted: the messages to one atom do not stand together.
+    i, j = np.array([2, 0, 3, 0, 1, 0]), np.array([1, 1, 0, 2, 0, 3])
     found = array(ask(answer, h, i, j, W, U, b), (5, 3), "the output")
     if not np.allclose(found, _layer(h, i, j, W, U, b), atol=1e-5):
         for name, layer in _WRONG_LAYERS.items():
@@ -79,7 +80,7 @@ def write_a_layer(answer: object) -> None:
     if not np.allclose(found, _layer(h, i, j, W, U, b), atol=1e-5):
         raise Wrong("other numbers", "It is right for square matrices, and not for matrices [3, 2].")
     for case, (i, j) in {
-        "twice": (np.array([0, 0, 1]), np.array([1, 1, 0])),
+        "twice": (np.array([0, 1, 0]), np.array([1, 0, 1])),
         "no message": (np.array([], int), np.array([], int)),
     }.items():
         found = array(ask(answer, h, i, j, W, U, b), (5, 2), "the output")
@@ -135,16 +136,21 @@ def count_hydrogens(answer: object) -> None:
 
 def first_heard(answer: object) -> None:
     """The number of bonds on the shortest path, and None where there is none."""
-    chain = nx.path_graph(6)
+    chain = nx.path_graph(12)  # longer than a search for a few layers
     ring = nx.cycle_graph(7)
     tailed = nx.Graph([(0, 1), (1, 2), (2, 3), (3, 0), (3, 4), (4, 5)])  # a ring of four with a tail
     two = nx.Graph([(0, 1), (2, 3)])
     two.add_node(4)
     ordered = Molecule.from_smiles("C=CC#N", hydrogens=False).to_networkx()  # its edges carry numbers
     cases = [(graph, a, b) for graph in (chain, ring, tailed, ordered) for a in graph for b in graph]
-    found = []
-    for graph, a, b in cases:
-        found.append(number(ask(answer, graph, a, b), "a function that returns a number of layers"))
+    values = [ask(answer, *case, none=True) for case in cases]
+    missed = [case for case, value in zip(cases, values, strict=True) if value is None]
+    if 0 < len(missed) < len(cases):
+        (graph, a, b), edges = missed[0], ", ".join(f"{u}-{v}" for u, v in missed[0][0].edges)
+        raise Wrong("another number", f"With the bonds {edges}: a path joins {a} and {b}, and you return None.")
+    if missed:
+        raise Wrong("nothing returned", because="your function returns None: is a `return` missing?")
+    found = [number(value, "a function that returns a number of layers") for value in values]
     right = [nx.shortest_path_length(*case) for case in cases]
     if found != right:
         for name, wrong in {
@@ -176,14 +182,17 @@ def first_heard(answer: object) -> None:
 
 def one_batch(answer: object) -> None:
     """Each bond in both directions, atoms numbered on, in any order."""
-    sizes = [3, 1, 4, 6]  # one has no bond, and two atoms of the next have none
+    sizes = [5, 1, 3, 6]  # one has no bond, and some atoms of others have none; the starts are in no row
     bonds = [
         np.array(b, int).reshape(-1, 2)
         for b in ([[0, 1], [0, 2]], [], [[0, 1]], [[0, 1], [0, 2], [0, 3], [0, 4], [4, 5]])
     ]
     value = ask(answer, sizes, bonds)
     try:
-        i, j = (np.asarray(x).astype(int).ravel().tolist() for x in value)
+        i, j = (np.asarray(x) for x in value)
+        if any(np.any(x != x.astype(int)) for x in (i, j)):
+            raise ValueError
+        i, j = (x.astype(int).ravel().tolist() for x in (i, j))
     except (TypeError, ValueError):
         raise mistyped("a function that returns two lists of atoms, `i` and `j`", value) from None
 

@@ -4,7 +4,8 @@
     a_i  = sum_j m_ij  or  mean_j m_ij       over the neighbours j of i
     h'_i = act(h_i U + a_i + b)
 
-Source: Gilmer et al. (2017), `gilmer2017neural`.
+Sources: Gilmer et al. (2017), `gilmer2017neural`, the frame; Morris et al. (2019), `morris2019weisfeiler`, this form
+with a sum and without e_ij.
 
 Shapes: A atoms, E directed edges, K features in, F features out, D features of an edge.
 """

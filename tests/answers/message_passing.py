@@ -49,6 +49,22 @@ def buffered(h, i, j, W, U, b):
     return np.tanh(h @ U + a + b)
 
 
+def searched(h, i, j, W, U, b):
+    """As if `i` were sorted."""
+    m, a = h[j] @ W, np.zeros((len(h), W.shape[1]))
+    for v in range(len(h)):
+        a[v] = m[np.searchsorted(i, v) : np.searchsorted(i, v, "right")].sum(axis=0)
+    return np.tanh(h @ U + a + b)
+
+
+def grouped(h, i, j, W, U, b):
+    """As if the messages to one atom stood together: the last group of an atom takes the place of the others."""
+    m, a = h[j] @ W, np.zeros((len(h), W.shape[1]))
+    for v, group in itertools.groupby(range(len(i)), key=lambda e: i[e]):
+        a[v] = m[list(group)].sum(axis=0)
+    return np.tanh(h @ U + a + b)
+
+
 def distance(change):
     return lambda graph, a, b: change(nx.shortest_path_length(graph, a, b)) if nx.has_path(graph, a, b) else None
 
@@ -166,6 +182,8 @@ def from_zero(extreme):
 WRONG = {
     "write-a-layer": [
         ("twice", with_a_matrix_of_ones),
+        ("other numbers", searched),
+        ("last message only", grouped),
         ("no message", lambda h, i, j, W, U, b: layer({})(h, i, j, W, U, b) if len(i) else h @ U),
         ("other numbers", layer({"act": "np.arctan"})),
         ("other numbers", layer({"sum": "np.array([m[i == v].max(0) if v in i else 0 * b for v in range(len(h))])"})),
@@ -208,6 +226,8 @@ WRONG = {
         ("another number", lambda graph, a, b: nx.dijkstra_path_length(graph, a, b, weight="order")),
         ("another number", lambda graph, a, b: nx.resistance_distance(graph, a, b)),
         ("another number", depth_first),
+        ("another number", lambda graph, a, b: nx.single_source_shortest_path_length(graph, a, cutoff=5).get(b)),
+        ("nothing returned", lambda graph, a, b: None),
         ("never", lambda graph, a, b: nx.single_source_shortest_path_length(graph, a).get(b, np.inf)),
         ("atoms, not bonds", distance(lambda d: d + 1)),
         ("half way", distance(lambda d: (d + 1) // 2)),
@@ -239,6 +259,9 @@ WRONG = {
         ("two lengths", lambda sizes, bonds: ([0, 1], [1])),
         ("other pairs", lambda sizes, bonds: ([0], [1, 0][:1])),
         ("type", lambda sizes, bonds: 3),
+        ("other pairs", batch(lambda sizes, bonds: [4 * max(k - 1, 0) for k in range(len(sizes))])),
+        ("other pairs", batch(lambda sizes, bonds: running(sorted(sizes)))),
+        ("type", batch(lambda sizes, bonds: running(sizes), shift=0.4)),
     ],
     "intensive-pooling": [
         ("starts at zero", from_zero(np.maximum)),
