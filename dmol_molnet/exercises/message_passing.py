@@ -190,11 +190,11 @@ def one_batch(answer: object) -> None:
     value = ask(answer, sizes, bonds)
     try:
         i, j = (np.asarray(x) for x in value)
-        if any(np.any(x != x.astype(int)) for x in (i, j)):
+        if any(np.any(x % 1 != 0) for x in (i, j)):
             raise ValueError
         i, j = (x.astype(int).ravel().tolist() for x in (i, j))
     except (TypeError, ValueError):
-        raise mistyped("a function that returns two lists of atoms, `i` and `j`", value) from None
+        raise mistyped("a function that returns two lists of whole numbers, `i` and `j`", value) from None
 
     def edges(shifts, both=True):
         one = [(u + s, v + s) for b, s in zip(bonds, shifts, strict=True) for u, v in b.tolist()]
