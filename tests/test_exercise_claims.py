@@ -1,8 +1,11 @@
 """What the exercises claim, checked by other means: counts by characters, laws by networks with random weights."""
 
+import itertools
+
 import numpy as np
 import pytest
 from answers.directions import E
+from scipy.special import i0e
 
 from dmol_molnet import Molecule, exercises, so3
 from dmol_molnet.counterexamples import k_chains, pair
@@ -11,12 +14,63 @@ from dmol_molnet.exercises.design_space import first_layer, order
 from dmol_molnet.exercises.effort import beyond_single
 from dmol_molnet.exercises.schnet import _breaks
 from dmol_molnet.nn.separation import body_term, untrained
+from dmol_molnet.symmetry import random_rotation
 
 
 def solution(name):
     names = {}
     exec(exercises.get(name).solution, names)
     return names["answer"]
+
+
+# --- symmetry
+
+
+def argon(n, rng):
+    """The geometries and energies of the chapter, and sorted distances."""
+    x = rng.normal(scale=2.5, size=(40 * n, 3, 3))
+    r = np.linalg.norm(x[:, [0, 0, 1]] - x[:, [1, 2, 2]], axis=-1)
+    keep = np.flatnonzero((r.min(axis=1) > 3.4) & (r.max(axis=1) < 7.5))[:n]
+    x, s = x[keep] - x[keep].mean(axis=1, keepdims=True), (3.4 / r[keep]) ** 6
+    return x, 41.2 * (s**2 - s).sum(axis=1), np.sort(r[keep], axis=1)
+
+
+def averaged(a, b, width):
+    """The kernel of coordinates, averaged over all turns and numberings: what infinitely many copies come to.
+
+    Over the turns it is an integral of two Bessel functions of the singular values of a^T b: two, as three atoms lie in
+    a plane.
+    """
+    size = ((a**2).sum((1, 2))[:, None] + (b**2).sum((1, 2))) / (2 * width**2)
+    total = np.zeros(size.shape)
+    for rows in itertools.permutations(range(3)):
+        M = np.einsum("nai,maj->nmij", a, b[:, rows]) / width**2
+        s, t = np.moveaxis(np.linalg.svd(M, compute_uv=False)[..., :2], -1, 0)
+        for u, weight in zip(*np.polynomial.legendre.leggauss(20), strict=True):
+            bessel = i0e((s - t) * (1 - u) / 2) * i0e((s + t) * (1 + u) / 2)
+            total += weight / 12 * bessel * np.exp(s + t * u - size)
+    return total
+
+
+def test_the_averaged_kernel_is_that_of_many_copies():
+    x, rng = argon(4, np.random.default_rng(0))[0], np.random.default_rng(1)
+    copies = np.array([rng.permutation(x[0] @ random_rotation(rng).T) for _ in range(4000)])
+    many = np.exp(-((copies[:, None] - x[1:]) ** 2).sum((2, 3)) / (2 * 4.0**2)).mean(axis=0)
+    np.testing.assert_allclose(averaged(x[:1], x[1:], 4.0)[0], many, rtol=0.05)
+
+
+def test_infinitely_many_copies_would_do_no_worse_than_sorted_distances():
+    x, y, r = argon(300, np.random.default_rng(0))
+
+    def error(K, ridge):
+        c = np.linalg.solve(K[:160] + ridge * np.eye(160), y[:160] - y[:160].mean())
+        return np.abs(y[:160].mean() + K[160:] @ c - y[160:]).mean()
+
+    squared = ((r[:, None] - r[:160]) ** 2).sum(axis=-1)
+    best = min(error(np.exp(-squared / (2 * w**2)), ridge) for w in (1, 2, 4, 8) for ridge in (1e-5, 1e-2))
+    K = averaged(x, x[:160], 1.0)
+    assert error(K, 1e-11) < best / 2  # N copies divide the ridge by N
+    assert error(K, 1e-5) > 2 * best  # so that few may not suffice
 
 
 # --- directions

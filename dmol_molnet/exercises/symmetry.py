@@ -37,7 +37,9 @@ _MATRICES = {
 def write_the_d(answer: object) -> None:
     """diag(det R, R, det R · R), for a few rotations and mirrors."""
     half_turns = [np.diag(signs) for signs in ((1.0, -1.0, -1.0), (-1.0, -1.0, 1.0))]  # their traces are negative
-    motions = [*map(random_rotation, range(3)), *map(random_reflection, range(3)), *half_turns, -np.eye(3)]
+    turned_mirrors = [random_reflection(k) @ random_rotation(k) for k in range(3)]  # these are not symmetric matrices
+    mirrors = [*map(random_reflection, range(3)), *turned_mirrors, -np.eye(3)]
+    motions = [*map(random_rotation, range(3)), *half_turns, *mirrors]
     found = [array(ask(answer, R), (7, 7), "the matrix") for R in motions]
     for name, D in _MATRICES.items():
         if all(np.allclose(D(R, np.linalg.det(R)), M, atol=1e-6) for R, M in zip(motions, found, strict=True)):
@@ -118,9 +120,10 @@ def mend_the_model(answer: object) -> None:
         return found
 
     rng, order = np.random.default_rng(0), np.array([3, 5, 0, 1, 4, 2])
-    # The second has two heaviest and two lightest atoms: what picks one of them knows the numbering.
-    elements = np.array([[6, 1, 8, 7, 1, 17], [1, 8, 6, 8, 1, 6]])
-    shapes = rng.normal(scale=1.5, size=(2, 4, 6, 3))
+    # All but the first have twins among the heaviest, the next heaviest, the lightest or the next lightest atoms, each
+    # once with a single one beside them: what picks one of them knows the numbering.
+    elements = np.array([[6, 1, 8, 7, 1, 17], [1, 8, 6, 8, 1, 6], [6, 1, 8, 6, 1, 6], [17, 6, 1, 6, 8, 17]])
+    shapes = rng.normal(scale=1.5, size=(4, 4, 6, 3))
     values = np.array([[value(z, x) for x in of] for z, of in zip(elements, shapes, strict=True)])
     tolerance = 1e-5 * np.abs(values).max()  # one value alone may vanish by accident
 
@@ -134,14 +137,15 @@ def mend_the_model(answer: object) -> None:
         if any(changes(z, x @ random_rotation(seed).T) for seed in range(3)):
             raise Wrong("which way it lies")
         if any(changes(z[o], x[o]) for o in (order, order[::-1], np.argsort(order))):
-            twins = "Which row is it, where two atoms are of the same element?" if len(set(z)) == 3 else ""
+            twins = "Which row is it, where two atoms are of the same element?" if len(set(z)) < 5 else ""
             raise Wrong("how it is listed", twins)
         if changes(z, -x):
             raise Wrong("left and right")
     if np.ptp(values[0]) <= tolerance:
         raise Wrong("blind to shape")
     z, x = elements[0], shapes[0, 0]
-    others = [z[order], z[order[::-1]], np.where(z == 8, 16, z), np.where(z == 1, 9, z)]
+    others = [z[order], z[order[::-1]]]  # what counts, or picks, one element alone does not see these
+    others += [np.where(z == old, new, z) for old, new in ((8, 16), (1, 9), (6, 14), (17, 35), (7, 8))]
     if np.ptp([values[0, 0], *(value(to, x) for to in others)]) <= tolerance:
         raise Wrong("blind to elements")
 
@@ -247,7 +251,7 @@ def derive_the_forces(answer: object) -> None:
         raise Wrong("itself")
     found, right = array(value, (5, 3), "the forces"), _forces(x)
     if np.allclose(found, right, atol=1e-6):
-        pair = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.25]])  # a slope of another sign, and but two atoms
+        pair = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 12.5]])  # but two atoms, far apart
         right = np.array([[0.0, 0.0, -2.0], [0.0, 0.0, 2.0]])
         if not np.allclose(array(ask(answer, pair, lambda r: 0 * r - 2.0), (2, 3), "the forces"), right, atol=1e-6):
             raise Wrong("other numbers", "They are right for five atoms, and not for two.")

@@ -97,6 +97,31 @@ def cofactors(R):
     return D
 
 
+def transposed_when_mirrored(R):
+    M = R.T if det(R) < 0 else R
+    return block_diag(det(R), M, det(R) * M)
+
+
+def handed_by_the_trace(R):
+    """Right for plane mirrors and the inversion, not for a mirror that also turns."""
+    sign = -1 if np.isclose(np.trace(R), [1, -3]).any() and np.allclose(R, R.T) else 1
+    return block_diag(sign, R, sign * R)
+
+
+def radius(x):
+    return np.linalg.norm(x - x.mean(axis=0)) / len(x) ** 0.5
+
+
+def ranked(first, second):
+    """The distance between two atoms, by their ranks in the order of the elements."""
+
+    def f(numbers, x):
+        row = np.argsort(-numbers, kind="stable")
+        return np.linalg.norm(x[row[first]] - x[row[second]])
+
+    return f
+
+
 def guarded(slope, r):
     """slope(r) / r, and zero on the diagonal."""
     far = r + np.eye(len(r))
@@ -136,6 +161,8 @@ WRONG = {
         ("no unit", lambda R: np.zeros((7, 7))),
         ("no unit", lambda R: block_diag(det(R), R, 0 * R)),
         ("no representation", kinds(lambda R: np.sign(np.trace(R)), same, odd)),  # right for small turns
+        ("no representation", transposed_when_mirrored),
+        ("no representation", handed_by_the_trace),
         ("no mirrors", kinds(lambda R: abs(det(R)), same, same)),
         ("no mirrors", kinds(one, same, same)),
         ("a scalar", kinds(one, same, odd)),
@@ -187,6 +214,8 @@ WRONG = {
         ),
         ("blind to shape", lambda numbers, x: numbers.sum()),
         ("blind to elements", lambda numbers, x: distances(x).sum()),
+        *(("how it is listed", ranked(*ranks)) for ranks in ((0, 1), (-1, -2), (0, -1), (1, 2))),
+        ("blind to elements", lambda numbers, x: radius(x)),
         ("type", lambda numbers, x: x),
     ],
     "vectors-from-scalars": [
@@ -222,6 +251,7 @@ WRONG = {
         ("other numbers", pairwise(lambda slope, r: abs(slope) / r)),
         ("other numbers", lambda x, slope: pairwise(lambda slope, r: slope / r)(x, slope) / (len(x) - 1)),
         ("other numbers", lambda x, slope: pairwise(lambda slope, r: slope / r)(x, slope) if len(x) > 2 else 0 * x),
+        ("other numbers", pairwise(lambda slope, r: slope / r * (r < 10))),
         ("no direction", lambda x, slope: -np.einsum("ij,ijk->ik", slope(distances(x)), x[:, None] - x)),
         ("itself", with_itself),
         ("uphill", pairwise(lambda slope, r: slope / r, sign=1)),
@@ -286,6 +316,10 @@ RIGHT = {
         lambda numbers, x: det([n @ (x - x.mean(axis=0)) for n in (numbers, numbers**2, numbers**3)]) ** 2,
         lambda numbers, x: tf.norm(tf.linalg.matvec(tf.transpose(x - x.mean(0)), tf.constant(numbers, tf.float64))),
         lambda numbers, x: 1e-9 * spread(numbers, x),
+        lambda numbers, x: numbers.max() * radius(x),
+        lambda numbers, x: numbers.min() * radius(x),
+        lambda numbers, x: len(set(numbers)) * radius(x),
+        *((lambda numbers, x, z=z: (numbers == z).sum() * radius(x)) for z in (1, 6, 7, 8, 17)),
     ],
     "vectors-from-scalars": [
         sums,
