@@ -476,7 +476,9 @@ def for_the_book(result: dict) -> dict:
     columns = ("about", "constitutions", "generated")
     collections = [{name: entry[name] for name in columns} for entry in result["inputs"]]
     copied = {name: result[name] for name in ("date", "pools", "charge_only")}
-    return {**copied, "pairs": pairs, "collections": collections}
+    programs = {entry["name"] for entry in result["inputs"] if entry["generated"]}
+    within = sum(all(programs & set(s) for s in pair["sources"]) for pair in result["surviving_pairs"])
+    return {**copied, "pairs": pairs, "pairs_within_generated": within, "collections": collections}
 
 
 def report(result: dict) -> str:

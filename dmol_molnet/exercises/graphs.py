@@ -173,7 +173,10 @@ def safe_name(answer: object) -> None:
         return name(*one) == name(*two)
 
     def pair(one, two):
-        return f"{one[0]!r} with {one[1]} and {two[0]!r} with {two[1]}"
+        return " and ".join(f"{shown(own)} with [{', '.join(map(shown, near))}]" for own, near in (one, two))
+
+    def shown(label):
+        return repr(label) if len(label) < 40 else f"{label[:8]!r} and so on, {len(label):,} letters,"
 
     if not same(("a", ["b", "c"]), ("a", ["c", "b"])):
         raise Wrong("order")
@@ -196,6 +199,9 @@ def safe_name(answer: object) -> None:
         ("run together", ("1", ["2", "3"]), ("1", ["23"])),
         ("run together", ("a", ["bc", "d"]), ("a", ["b", "cd"])),
         ("lengths and labels", ("1", ["a", "b", "c", "d", "ee"]), ("1a1b1c1d2ee", [])),
+        *(("letters alike", ("a", [one]), ("a", [two])) for one, two in _nearly_alike()),
+        *(("codes run together", (one, []), (two, [])) for one, two in _codes_of_one_width()),
+        *(("fixed width", one, two) for one, two in _lengths_of_one_width()),
     ]
     for reason, one, two in probes:
         if same(one, two):
@@ -222,12 +228,57 @@ def safe_name(answer: object) -> None:
                     if other != (own, list(near)):
                         raise Wrong("a separator", f"It gives the same for {pair(other, (own, list(near)))}.")
     bell = name("\a", ["\a"])
-    if any(mark in (bell if isinstance(bell, str) else bell.decode("latin-1")) for mark in (r"\x07", r"\u0007")):
-        raise Wrong("left to Python")  # nobody else writes a bell like this
+    bell = bell if isinstance(bell, str) else bell.decode("latin-1")
+    if any(f"{q}{mark}{q}" in bell for mark in (r"\x07", r"\u0007") for q in "'\""):
+        raise Wrong("left to Python")  # who escapes by hand puts no quotes around it
+    # Widths so large that no label fits into memory to show what goes wrong.
+    for mark in _marks(name):
+        longer = _marks(name, 10)
+        if len(mark) > 1 and any(mark == f"{2:0{len(mark)}}" and f"{20:0{len(mark)}{b}}" in longer for b in "dxX"):
+            raise Wrong("fixed width", f"Of the length of a label of two letters you make `{mark}`.")
 
 
-def _marks(name) -> list[str]:
+def _nearly_alike() -> list[tuple[str, str]]:
+    """Labels that an encoding, a normal form or a cut makes equal."""
+    errors = ("ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace")
+    found = [(c, c.encode("ascii", e).decode()) for c in ("\xe9", "\u0100", "\U00012345") for e in errors]
+    found += [("\xe9", "e"), ("\xe9", "e\u0301"), ("\xdf", "ss"), ("\ufb01", "fi")]
+    return [*found, *(("x" * 20000 + c + "x" * 20000, "x" * 40001) for c in "ab")]
+
+
+def _codes_of_one_width() -> list[tuple[str, str]]:
+    """Different labels of one text, if each letter is written by its number in `width` digits, or more where needed."""
+    found = []
+    for base, spec in ((2, "b"), (8, "o"), (10, "d"), (16, "x")):
+        width = 1
+        while (code := base**width + 1) < 0x110000:
+            digits = f"{code:{spec}}" * width
+            split = [int(digits[i : i + width], base) for i in range(0, len(digits), width)]
+            found.append((chr(code) * width, "".join(map(chr, split))))
+            width += 1
+    return found
+
+
+def _lengths_of_one_width() -> list[tuple[tuple[str, list[str]], tuple[str, list[str]]]]:
+    """A long label, and two shorter ones, of one text, if lengths are written in `width` digits, or more where needed.
+
+    Of base**width letters, the length takes a digit more, and this digit can be the first letter of the label instead.
+    """
+    found = []
+    for base, specs in ((2, "b"), (8, "o"), (10, "d"), (16, "xX")):
+        for width in range(2, 18):
+            if base**width > 200_000:
+                break
+            first = "b" * (base ** (width - 1) - 1)
+            rest = base**width - len(first) - width
+            for spec in specs:
+                found.append(((f"{first}{rest:0{width}{spec}}{'c' * rest}", []), (f"0{first}", ["c" * rest])))
+    return found
+
+
+def _marks(name, times: int = 1) -> list[str]:
     """What stands between the labels in a reader's own texts, and what becomes of that inside a label."""
+    three = [label * times for label in ("kx", "ky", "kz")]
 
     def between(labels, text):
         text = text.decode("latin-1") if isinstance(text, bytes) else text
@@ -236,8 +287,8 @@ def _marks(name) -> list[str]:
             return []
         return [text[a + len(one) : b] for (a, one), (b, _) in itertools.pairwise(places)]
 
-    marks = [mark for mark in between(["kx", "ky", "kz"], name("kx", ["ky", "kz"])) if 0 < len(mark) < 40]
-    escaped = [part for mark in marks for part in between(["kx", "ky", "kz"], name("kx", [f"ky{mark}kz"]))]
+    marks = [mark for mark in between(three, name(three[0], three[1:])) if 0 < len(mark) < 40]
+    escaped = [part for mark in marks for part in between(three, name(three[0], [mark.join(three[1:])]))]
     return list(dict.fromkeys([*marks[::-1], *escaped[1::2]]))
 
 

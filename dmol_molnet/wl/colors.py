@@ -125,11 +125,11 @@ def refine(
 
 
 def certificate(graph: Graph, node_label: Label = None, edge_label: Label = None) -> str:
-    """Text that is equal for two graphs exactly when 1-WL cannot tell them apart.
+    """Text that is equal for two graphs when 1-WL cannot tell them apart, and else, but for chance, different.
 
     It is made from the stable colouring: the label and size of each class, and how many neighbours its nodes have in
     each other class.  The same in every process and for every order and naming of the nodes.  The text starts with
-    its version; a SHA-256 digest stands for the rest.
+    its version; a SHA-256 digest stands for the rest, so two colourings could share it; nobody knows two texts that do.
 
     Args, Raises: as for `refine`.
     """

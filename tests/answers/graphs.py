@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import pickle
+import unicodedata
 from collections import Counter
 
 import networkx as nx
@@ -16,6 +17,22 @@ from dmol_molnet import Molecule, wl
 
 def joined(separator, own=True, order=True):
     return lambda o, n: separator.join([*([o] if own else []), *(sorted(n) if order else n)])
+
+
+def by_length(spec):
+    return lambda o, n: "".join(f"{len(x):{spec}}{x}" for x in [o, *sorted(n)])
+
+
+def by_letter(spec):
+    return lambda o, n: ",".join("".join(f"{ord(c):{spec}}" for c in x) for x in [o, *sorted(n)])
+
+
+def encoded(errors):
+    return lambda o, n: ",".join(x.encode("ascii", errors).hex() for x in [o, *sorted(n)])
+
+
+def normal(x):
+    return unicodedata.normalize("NFC", x).encode().hex()
 
 
 def by_eccentricities(n):
@@ -101,6 +118,17 @@ WRONG = {
         ("run together", lambda o, n: o + "".join(sorted(n)) + str(len(n))),
         ("run together", lambda o, n: repr((o, len(n), "".join(sorted(n))))),
         ("lengths and labels", lambda o, n: "".join(f"{len(x)}{x}" for x in [o, *sorted(n)])),
+        *(("fixed width", by_length(spec)) for spec in "02d 03d 04d 05d 06d 010d 02x 04x 04X 08x 016b".split()),
+        ("fixed width", lambda o, n: "".join(f"{x}{len(x):03d}" for x in [o, *sorted(n)])),
+        *(
+            ("codes run together", by_letter(spec))
+            for spec in "d x 02d 03d 04d 05d 06d 02x 03x 04x 05x 03o 08b".split()
+        ),
+        ("letters alike", lambda o, n: ",".join(x.encode("latin-1", "replace").hex() for x in [o, *sorted(n)])),
+        *(("letters alike", encoded(e)) for e in ("ignore", "replace", "xmlcharrefreplace", "backslashreplace")),
+        ("letters alike", lambda o, n: ",".join(normal(x) for x in [o, *sorted(n)])),
+        ("letters alike", lambda o, n: ",".join(x[:2000].encode().hex() for x in [o, *sorted(n)])),
+        ("letters alike", lambda o, n: ",".join(x[-2000:].encode().hex() for x in [o, *sorted(n)])),
         ("a separator", lambda o, n: f"{len(n)}" + joined("|")(o, n)),
         ("a number", lambda o, n: hash((o, *sorted(n)))),
         ("left to Python", lambda o, n: repr((o, sorted(n)))),
@@ -163,6 +191,13 @@ RIGHT = {
         lambda o, n: "".join(f"{len(x)}:{x}" for x in [o, *(x for x in sorted(n))]).encode(),
         lambda o, n: "|".join(x.replace("%", "%25").replace("|", "%7C") for x in [o, *sorted(n)]),
         lambda o, n: f"{[len(x) for x in (o, *sorted(n))]}" + o + "".join(sorted(n)),
+        lambda o, n: ",".join("".join(f"\\x{ord(c):02x}" for c in x) for x in [o, *sorted(n)]),
+        lambda o, n: "\n".join(x.encode("unicode_escape").decode() for x in [o, *sorted(n)]),
+        lambda o, n: "".join("1" * len(x) + "0" + x for x in [o, *sorted(n)]),
+        lambda o, n: "".join(chr(len(x)) + x for x in [o, *sorted(n)]),
+        lambda o, n: "".join(f"{len(x):08d}:{x}" for x in [o, *sorted(n)]),
+        by_letter("06x"),
+        by_letter("07d"),
     ],
     "which-2wl": ["Oblivious", " oblivious.", "the oblivious one", "oblivious 2-WL", "OBLIVIOUS"],
 }
