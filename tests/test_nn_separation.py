@@ -34,6 +34,13 @@ def test_with_products_the_ends_of_a_chain_meet_in_the_middle(correlation, k):
         assert told == (layers > k // 2)
 
 
+@pytest.mark.parametrize(("k", "degree", "layers"), [(2, 1, 3), (3, 1, 4), (3, 2, 3), (4, 1, 4)])
+def test_with_norms_the_ends_meet_one_layer_after_the_middle_and_by_vectors_alone_two_where_k_is_odd(k, degree, layers):
+    changes = {"norm": True, "l_max": degree, "hidden_l_max": degree, "seeds": [0, 1]}
+    assert not separates("nequip", k_chains(k), layers=layers - 1, **changes)
+    assert separates("nequip", k_chains(k), layers=layers, **changes)
+
+
 def test_rotations_alone_do_not_help_and_scalars_alone_never_do():
     assert not separates("nequip", k_chains(3), layers=3, parity=False, seeds=[0], **SMALL)
     assert not separates("mace", k_chains(3), layers=1, correlation=4, parity=False, seeds=[0])

@@ -207,9 +207,10 @@ def norms_of_sums(answer: object) -> None:
     def same(a, b):
         return abs(a - b) <= 1e-9 * max(abs(a), abs(b), scale)
 
-    def flat(f, n):
-        """Whether terms of n neighbours are the same for two sets of them: then there are none, but a constant."""
-        return same(_joint(f, r[:n]), _joint(f, r[n : 2 * n]))
+    def below(f, n):
+        """Whether no n neighbours or more have a term: what sets of them have left is f of none, by turns + and -."""
+        left = [(-1) ** len(s) * _joint(f, s) for s in (r[:n], r[n : 2 * n], r[: n + 1], r[: n + 2])]
+        return all(same(left[0], other) for other in left)
 
     r, p = np.random.default_rng(0).normal(size=(6, 3)), pair("2-body")
     all_of = f(r)
@@ -221,12 +222,12 @@ def norms_of_sums(answer: object) -> None:
             raise Wrong("turns", f"It is {all_of:.4g}, and {f(r @ Q.T):.4g} when the neighbours are turned.")
     first, second = (f(m.positions[1:]) for m in (p.a, p.b))
     if same(first, second):
-        name = "one at a time" if flat(f, 2) else "a function of that"
+        name = "one at a time" if below(f, 2) else "a function of that"
         raise Wrong(name, f"It is {first:.4g} for both members of the pair.")
-    if flat(f, 3):
+    if below(f, 3):
         return single_only(lambda n: f(np.random.default_rng(n).normal(size=(n, 3))), "pairs")
     for power, name in ((1, "mean"), (2, "root")):
         for shares in (0, 1, 2):  # a mean over neighbours, or over pairs
-            if flat(lambda r: f(r) ** power * len(r) ** shares, 3):  # noqa: B023
+            if below(lambda r: f(r) ** power * len(r) ** shares, 3):  # noqa: B023
                 raise Wrong(name)
     raise Wrong("too many at once")

@@ -1,7 +1,7 @@
 """Answers to the exercises of the chapter on the design space."""
 
 from functools import reduce
-from math import ceil, inf
+from math import ceil, comb, inf
 
 import numpy as np
 import tensorflow as tf
@@ -120,6 +120,10 @@ def units(r):
     return r / np.linalg.norm(r, axis=1, keepdims=True)
 
 
+def squared(r):
+    return (r.sum(axis=0) ** 2).sum()
+
+
 def cosines(r):
     """A sum over pairs, by a table of them."""
     return (units(r) @ units(r).T).sum()
@@ -230,6 +234,9 @@ WRONG = {
         ("root", lambda r: np.sqrt(cosines(r) / len(r))),
         ("too many at once", lambda r: cosines(r) ** 2),
         ("too many at once", lambda r: np.linalg.norm(r.sum(axis=0)) ** 3),
+        ("too many at once", lambda r: squared(r) + len(r) ** 3),
+        ("too many at once", lambda r: squared(r) + comb(len(r), 3) - comb(len(r), 4)),
+        ("too many at once", lambda r: squared(r) + comb(len(r), 4)),
         ("pairs", cosines),
         ("pairs", loops),
         ("type", lambda r: r.sum(axis=0)),
@@ -266,6 +273,8 @@ RIGHT = {
     "norms-of-sums": [
         lambda r: 3 * (r.sum(axis=0) ** 2).sum() + 1,
         lambda r: np.linalg.norm(np.exp(-(r**2).sum(axis=1)) @ r) ** 2 + (units(r).sum(axis=0) ** 2).sum(),
+        lambda r: squared(r) - len(r) + 7,
+        lambda r: squared(r) + len(r) ** 2,
         lambda r: np.trace(np.outer(r.sum(axis=0), r.sum(axis=0))),
         lambda r: ((r.T @ r) ** 2).sum(),
         lambda r: (so3.spherical_harmonics(2, units(r))[:, 4:].sum(axis=0) ** 2).sum() - len(r),
