@@ -189,6 +189,7 @@ def fit(
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
     step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     everyone.on_train_end()
+    potential.optimizer = None  # or it would be saved with the potential, twice as large as the weights
     return history
 
 
