@@ -13,7 +13,8 @@ from dmol_molnet.nn.potential import Potential
 
 COMMANDS = {
     "schnet": "dmol-molnet train acetylacetone -o schnet.keras --channels 64 --epochs 500",
-    "mace": "dmol-molnet train acetylacetone -o mace.keras --model mace --epochs 500",
+    "mace": "dmol-molnet train acetylacetone -o mace.keras --model mace --batch-size 4 --learning-rate 0.01 "
+    "--force-weight 1000 --epochs 500",
 }
 """The potentials by name, and the command that made each."""
 
