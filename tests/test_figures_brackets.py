@@ -29,8 +29,9 @@ def test_one_bracket_tells_hexagon_from_triangles_and_two_do_not():
     assert not wl.compare(HEXAGON, TRIANGLES, 2, "oblivious").distinguished
 
 
-def test_all_that_is_seen_is_drawn_once_in_each_way():
-    ax = brackets(HEXAGON, (0, 1), title="hexagon").axes[0]
+@pytest.mark.parametrize("pair", [(0, 1), (3, 2), (5, 0)])
+def test_all_that_is_seen_is_drawn_once_in_each_way(pair):
+    ax = brackets(HEXAGON, pair, title="hexagon").axes[0]
     cells = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     assert len(cells) == 2 * 2 * len(HEXAGON)
     signs = Counter(text.get_text() for text in ax.texts)

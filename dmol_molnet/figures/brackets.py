@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import cycle
 
 import networkx as nx
 from matplotlib.axes import Axes
@@ -17,7 +18,9 @@ KINDS = "same", "joined", "apart"
 """The colours of pairs before the first round, in a graph without labels."""
 
 SIGNS = {"same": "=", "joined": "–", "apart": "×"}
-LETTERS = "..pqrstuxyzabdefghijklmno"
+LETTERS = "pqrstuxyzabdefghijklmno"
+"""Of the nodes that are not of the pair; v and w have other meanings, c is a colour."""
+
 SIDE = 0.72
 """Of a cell."""
 
@@ -61,9 +64,8 @@ def brackets(graph: nx.Graph, pair: tuple[Hashable, Hashable], ax: Axes | None =
     found = seen(graph, pair)
     if ax is None:
         _, ax = new(3.9, 4.4)
-    n, names = len(found), {}
-    for w in graph:
-        names[w] = "v₁" if w == pair[0] else "v₂" if w == pair[1] else f"{LETTERS[len(names) % len(LETTERS)]}"
+    n, letters = len(found), cycle(LETTERS)
+    names = {w: "v₁" if w == pair[0] else "v₂" if w == pair[1] else next(letters) for w in graph}
     at = layout(graph)
     left, right = (f(xy[0] for xy in at.values()) for f in (min, max))
     low = min(xy[1] for xy in at.values())
