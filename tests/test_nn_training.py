@@ -365,6 +365,17 @@ def test_what_goes_wrong_in_the_last_epoch_is_not_kept_without_validation_either
     assert errors[-1] > 1.01 * errors[np.argmin(losses)]
 
 
+def test_what_is_saved_after_training_is_the_weights_alone(tmp_path):
+    fresh, trained = potential(), potential()
+    fresh.normalise(Normalisation.of(TRAIN, fresh.cutoff))
+    trained.fit(TRAIN, **{**OPTIONS, "epochs": 1})
+    sizes = []
+    for name, one in {"fresh": fresh, "trained": trained}.items():
+        one.save(tmp_path / f"{name}.keras")
+        sizes.append((tmp_path / f"{name}.keras").stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)  # Adam keeps two numbers a weight
+
+
 def test_labels_that_nothing_can_learn_stop_with_advice(tmp_path):
     path = tmp_path / "run.npz"
     with (
