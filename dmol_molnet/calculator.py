@@ -14,7 +14,7 @@ import tensorflow as tf
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from dmol_molnet.molecules import InputError, Molecule, charge_of, quoted
-from dmol_molnet.nn.graph import Capacity, MolecularGraph, Neighbors, neighbors
+from dmol_molnet.nn.graph import Capacity, MolecularGraph, Neighbors, near_origin, neighbors
 from dmol_molnet.nn.potential import Potential
 
 
@@ -81,9 +81,11 @@ class MolnetCalculator(Calculator):
         found = neighbors(molecule, self.potential.cutoff)
         if self._last is not None:
             before, pairs, graph = self._last
-            if np.array_equal(before.numbers, molecule.numbers) and all(map(np.array_equal, pairs, found)):
+            positions, shift = near_origin(molecule, found)
+            same = shift is found.shift and np.array_equal(before.numbers, molecule.numbers)
+            if same and all(map(np.array_equal, pairs, found)):
                 x = np.zeros(graph.positions.shape, graph.positions.dtype.as_numpy_dtype)
-                x[: len(molecule)] = molecule.positions - molecule.positions.mean(axis=0)
+                x[: len(molecule)] = positions
                 return graph._replace(positions=tf.constant(x))
         n_slots = np.bincount(np.concatenate([found.i, found.j]), minlength=1).max()
         needed = Capacity(1, len(molecule), len(found.i), int(n_slots))

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import ase
 import ase.neighborlist
@@ -21,6 +22,7 @@ from dmol_molnet.nn.graph import (
     MolecularGraph,
     lengths,
     molecule_sum,
+    near_origin,
     neighbor_sum,
     neighbors,
     pair_product,
@@ -279,3 +281,39 @@ def test_a_molecule_far_away_loses_nothing_in_float32():
     molecule = cloud(6)
     near, far = (MolecularGraph.from_molecules(symmetry.moved(molecule, shift=np.full(3, s)), 5.0) for s in (0, 1e5))
     np.testing.assert_allclose(lengths(pair_vectors(near)), lengths(pair_vectors(far)), rtol=1e-6)
+
+
+def far_apart(molecule, gap=3e4):
+    """Two copies of an open molecule, a good way off each other."""
+    x = np.concatenate([molecule.positions, molecule.positions + gap])
+    return Molecule(np.tile(molecule.numbers, 2), x)
+
+
+def unwrapped(molecule, seed=0):
+    """A periodic molecule whose atoms have each wandered through many cells."""
+    steps = np.random.default_rng(seed).integers(-3000, 3000, size=(len(molecule), 3)) * molecule.pbc
+    return replace(molecule, positions=molecule.positions + steps @ molecule.cell)
+
+
+@pytest.mark.parametrize(
+    "molecule",
+    [
+        far_apart(cloud(6)),
+        *(unwrapped(cloud(12, seed=5, density=0.05, cell=cell, pbc=pbc)) for cell, pbc in CELLS.values()),
+    ],
+    ids=["two far apart", *CELLS],
+)
+def test_atoms_far_out_lose_nothing_in_float32(molecule):
+    found = neighbors(molecule, 4.0)
+    exact = molecule.positions[found.i] - molecule.positions[found.j] + found.shift
+    keras.config.set_dtype_policy("float32")
+    graph = MolecularGraph.from_molecules(molecule, 4.0)
+    assert len(found.i) > 10
+    np.testing.assert_allclose(pair_vectors(graph)[: len(found.i)], exact, atol=2e-6)
+
+
+def test_near_atoms_stay_where_they_are():
+    molecule = cloud(6)
+    x, shift = near_origin(molecule, found := neighbors(molecule, 4.0))
+    np.testing.assert_allclose(x, molecule.positions - molecule.positions.mean(axis=0))
+    assert shift is found.shift

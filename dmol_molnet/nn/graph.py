@@ -39,13 +39,17 @@ PART = 64
 CLOSEST = 1e-3
 """Å: two atoms closer than this lie on the same place, which is an error."""
 
+FAR = 50.0
+"""Å from the centre: an atom farther out is brought near, or float32 would lose digits of its distances."""
+
 
 class MolecularGraph(NamedTuple):
     """A padded batch of molecules with their pairs; `from_molecules` and `from_edges` make it.
 
     Attributes:
         numbers: int [A], atomic numbers; 0 for padding.
-        positions: [A, 3] Å; each molecule centred, so that float32 loses nothing far from the origin.
+        positions: [A, 3] Å; each molecule centred, and what is far out brought near by `near_origin`, so that float32
+            loses nothing.
         molecule: int [A], the molecule of each atom.
         sizes: int [G], atoms of each molecule; 0 for padding.
         i, j: int [P], the two atoms of each pair.
@@ -160,11 +164,11 @@ class MolecularGraph(NamedTuple):
             table[: len(values)] = values
             return table
 
-        shift = padded(np.concatenate([one.shift for one in found]), room.pairs, dtype)
+        positions, shift = map(np.concatenate, zip(*map(near_origin, molecules, found), strict=True))
+        shift = padded(shift, room.pairs, dtype)
         shift[len(i) :, 0] = 1.0  # no pair has length 0, whose derivative is not finite
         molecule = np.full(room.atoms, room.molecules - 1, "int32")
         molecule[: sizes.sum()] = np.repeat(np.arange(len(molecules)), sizes)
-        positions = np.concatenate([one.positions - one.positions.mean(axis=0) for one in molecules])
         twice = np.arange(len(i))
         return cls(
             numbers=padded(np.concatenate([one.numbers for one in molecules]), room.atoms, "int32"),
@@ -335,6 +339,29 @@ def _periodic(molecule: Molecule, cutoff: float) -> tuple[np.ndarray, np.ndarray
     i, j, steps = i[once], j[once], steps[once]
     order = np.lexsort([*steps.T[::-1], j, i])
     return i[order], j[order], steps[order] @ cell
+
+
+def near_origin(molecule: Molecule, found: Neighbors) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [A, 3] about the origin, and shifts [P, 3] with which all r_ji are as they were.
+
+    The centre goes to the origin, and the shifts stay (the same array), unless an atom is more than `FAR` away from
+    there: then atoms go back into their periodic cell, and parts that no pair joins are centred one by one.
+    """
+    x = molecule.positions - molecule.positions.mean(axis=0)
+    if np.abs(x).max(initial=0.0) <= FAR:
+        return x, found.shift
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    near = x
+    if molecule.pbc is not None and molecule.pbc.any():
+        near = x - np.where(molecule.pbc, np.floor(x @ np.linalg.inv(molecule.cell)), 0) @ molecule.cell
+    joined = coo_matrix((np.ones(len(found.i)), (found.i, found.j)), (len(x), len(x)))
+    parts, part = connected_components(joined, directed=False)
+    atoms = np.bincount(part, minlength=parts)[:, None]
+    near = near - (np.stack([np.bincount(part, c, parts) for c in near.T], 1) / atoms)[part]
+    r = x[found.i] - x[found.j] + found.shift
+    return near, r - (near[found.i] - near[found.j])
 
 
 def _check_distances(molecule: Molecule, found: Neighbors) -> None:
