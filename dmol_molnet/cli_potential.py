@@ -490,7 +490,32 @@ def _split(
         print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
         if free:
             print(f"Free atoms give the reference energies of {', '.join(free)}, and are not trained on.")
+        if share and held_out and _like_a_trajectory(molecules):
+            print(
+                f"Neighbouring frames of {quoted(data)} are alike, as those of one trajectory are: errors on frames "
+                "held out among them flatter. Judge by another run: --validation FILE, or `dmol-molnet evaluate`."
+            )
     return free, training, held_out
+
+
+def _like_a_trajectory(molecules: list[Molecule]) -> bool:
+    """Whether distances change much less, in the square, from one frame to the next than between frames far apart."""
+    import numpy as np
+    from scipy.spatial.distance import pdist
+
+    some = [m for m in molecules if m.positions is not None and 1 < len(m) < 500]  # enough to see it
+    step = max(len(some) // 200, 1)
+
+    def change(gap: int) -> list[float]:
+        pairs = zip(some[::step], some[gap::step], strict=False)
+        return [
+            np.mean((pdist(a.positions) - pdist(b.positions)) ** 2)
+            for a, b in pairs
+            if np.array_equal(a.numbers, b.numbers)
+        ]
+
+    near, far = change(1), change(len(some) // 2)
+    return min(len(near), len(far)) >= 10 and bool(np.mean(near) < 0.5 * np.mean(far))
 
 
 def _reference(text: str, reading: _Reading) -> dict[str, float] | str:

@@ -218,6 +218,14 @@ class Molecule:
             raise InputError(
                 f"{quoted(smiles)} is not a SMILES: it has a space or a character that SMILES does not use"
             )
+        if text.startswith("InChI="):
+            raise InputError(
+                f"{quoted(text)} is an InChI, not a SMILES; rdkit.Chem.MolFromInchi and Molecule.from_rdkit read it"
+            )
+        if "[#" in text:
+            raise InputError(
+                f"{quoted(text)} is a SMARTS pattern, which stands for many molecules; a SMILES names elements, as 'CO'"
+            )
         with rdBase.BlockLogs():
             unchecked = Chem.MolFromSmiles(text, sanitize=False)
             if unchecked is None:

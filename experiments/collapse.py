@@ -17,11 +17,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import machine, one_thread, rounded, write
+from common import each, one_thread, rounded
 from training import frames
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -149,20 +151,13 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(run(CHOICES[arguments.one], arguments.sets)))
         return
-    import subprocess
-    import sys
 
-    for name in CHOICES:
-        found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"runs": {}}
-        if name in found["runs"]:
-            continue
+    def one(name: str) -> dict:
         command = [sys.executable, __file__, "--sets", str(arguments.sets), "--one", name]
-        one = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-        found["machine"] = machine()
-        found["runs"][name] = one
-        write(results, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        write(results.with_suffix(".md"), table(found))
-        print(name, one["looks"][-1], flush=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    each(CHOICES, one, results, table)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What the scripts of this folder share."""
 
+import json
 import os
 import platform
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,24 @@ def write(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
+
+
+def each(keys: Iterable[str], run: Callable[[str], dict], results: Path, table: Callable[[dict], str]) -> None:
+    """Run what `results` (.json) does not hold yet; after every run write it, and the table (.md) beside it."""
+
+    def found():
+        return json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"runs": {}}
+
+    for key in keys:
+        if key in found()["runs"]:
+            continue
+        one = run(key)
+        now = found()  # another process may have written meanwhile
+        now["machine"] = machine()
+        now["runs"][key] = one
+        write(results, json.dumps(now, indent=1, ensure_ascii=False) + "\n")
+        write(results.with_suffix(".md"), table(now))
+        print(f"{key}: done", flush=True)
 
 
 def machine() -> str:

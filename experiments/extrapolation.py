@@ -17,11 +17,10 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import json
 from pathlib import Path
 
 import numpy as np
-from common import machine, one_thread, rounded, write
+from common import each, one_thread, rounded
 
 RESULTS = Path(__file__).with_suffix(".json")
 EPOCHS, TRAIN, HELD_OUT, TESTS = 100, 450, 50, 300
@@ -104,18 +103,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a folder for both files (default: experiments/)")
     arguments = parser.parse_args()
     results = arguments.output / RESULTS.name if arguments.output else RESULTS
-    for choice in CHOICES:
-        for name in SETS:
-            found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"runs": {}}
-            key = f"{name}: {choice}"
-            if key in found["runs"]:
-                continue
-            one = run(name, choice, arguments.epochs, arguments.sets)
-            found["machine"] = machine()
-            found["runs"][key] = one
-            write(results, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-            write(results.with_suffix(".md"), table(found))
-            print(key, one, flush=True)
+
+    def one(key: str) -> dict:
+        name, choice = key.split(": ")
+        return run(name, choice, arguments.epochs, arguments.sets)
+
+    each((f"{name}: {choice}" for choice in CHOICES for name in SETS), one, results, table)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import json
 import warnings
 from pathlib import Path
 
 import numpy as np
-from common import epochs_in, machine, one_thread, rounded, write
+from common import each, epochs_in, one_thread, rounded
 
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -164,19 +163,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a folder for both files (default: experiments/)")
     arguments = parser.parse_args()
     results = arguments.output / RESULTS.name if arguments.output else RESULTS
-    runs = dict.fromkeys("-".join(map(str, one)) for one in RUNS)
-    for key in [arguments.only] if arguments.only else runs:
-        found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"runs": {}}
-        if key in found["runs"]:
-            continue
+
+    def one(key: str) -> dict:
         model, name, minutes, seed = key.split("-")
-        one = run(model, name, float(minutes), int(seed), arguments.sets)
-        found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"runs": {}}
-        found["machine"] = machine()
-        found["runs"][key] = one
-        write(results, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        write(results.with_suffix(".md"), table(found))
-        print(key, one["epochs"], one["energy_rmse"], one["force_rmse"], one["collapses"], flush=True)
+        return run(model, name, float(minutes), int(seed), arguments.sets)
+
+    keys = [arguments.only] if arguments.only else dict.fromkeys("-".join(map(str, one)) for one in RUNS)
+    each(keys, one, results, table)
 
 
 if __name__ == "__main__":

@@ -204,6 +204,17 @@ def test_free_atoms_in_the_data_are_its_reference_energies(run, tmp_path, eagerl
     assert "none but free atoms" in one_line(run("train", tmp_path / "free.xyz", "-o", tmp_path / "n.keras"))
 
 
+@pytest.mark.parametrize("steps", [True, False], ids=["a walk", "independent"])
+def test_frames_of_one_trajectory_are_noticed(run, tmp_path, eagerly, steps):
+    first, rng = datasets.load("acetylacetone").train[0], np.random.default_rng(0)
+    moves = rng.normal(size=(40, *first.positions.shape)) * 0.01
+    moves = np.cumsum(moves, axis=0) if steps else moves
+    frames = [replace(first, positions=first.positions + x, energy=k, forces=0 * x) for k, x in enumerate(moves)]
+    write(tmp_path / "frames.xyz", frames)
+    done = run("train", tmp_path / "frames.xyz", "-o", tmp_path / "m.keras", "--epochs", 1, "--no-check", *SMALL)
+    assert ("are alike, as those of one trajectory" in done.stdout) == steps
+
+
 def test_a_model_is_trained_further_and_none_is_lost(run, tmp_path, eagerly):
     write(tmp_path / "a.xyz", FRAMES[:10])
     words = ["train", tmp_path / "a.xyz", "-o", tmp_path / "m.keras", "--epochs", 1, *SMALL]

@@ -201,6 +201,8 @@ BAD_SMILES = {
     "   ": "empty",
     "C1CC": "'C1CC' is not a SMILES",
     "Zz": "'Zz' is not a SMILES",
+    "[#6]-[#8]": "is a SMARTS pattern",
+    "InChI=1S/H2O/h1H2": "is an InChI, not a SMILES",
     "C C": "space",
     "C\ud800": "character",
     "C(C)(C)(C)(C)C": "valence",
