@@ -58,6 +58,7 @@ CHOICES = {
     "norm-linear": Choice("layer norm", "at the entrance of each layer, without gates", {"norm": True, "gates": False}),
     "undivided": Choice("weights", "sums not divided", change="undivided"),
     "drawn": Choice("weights", "sums not divided, weights drawn smaller by 1/√K", change="drawn"),
+    "one-rate": Choice("weights", "the same, and one learning rate whatever the size of weights", change="one-rate"),
     "silu": Choice("weights", "silu without its constant", change="silu"),
 }
 
@@ -70,7 +71,7 @@ def change_layers(how: str) -> None:
     import keras
     import tensorflow as tf
 
-    from dmol_molnet.nn import ace, design_space
+    from dmol_molnet.nn import ace, design_space, training
 
     class Pointwise(ace.Update):
         """What must not be done: each component through a nonlinearity of its own."""
@@ -92,10 +93,12 @@ def change_layers(how: str) -> None:
 
     if how == "pointwise":
         design_space.Update = Pointwise
-    if how in ("undivided", "drawn"):
+    if how in ("undivided", "drawn", "one-rate"):
         ace.weigh = undivided
-    if how == "drawn":
+    if how in ("drawn", "one-rate"):
         ace.Layer.weight = smaller
+    if how == "one-rate":
+        training.sizes = lambda weights: np.ones(sum(int(np.prod(w.shape)) for w in weights), "float32")
     if how == "silu":
         ace.silu = tf.nn.silu
 

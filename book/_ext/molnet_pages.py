@@ -107,7 +107,7 @@ def describe_page(app, pagename, templatename, context, doctree):
     first = next((p for p in doctree.findall(nodes.paragraph) if isinstance(p.parent, nodes.section)), None)
     title, text = context["title"], shortened(" ".join(first.astext().split()) if first else "")
     base, name = app.config.html_baseurl, pagename.rpartition("/")[2]
-    picture, alt = (f"preview-{name}.png", CHAPTERS[name][1]) if name in CHAPTERS else ("preview.png", PREVIEW)
+    picture, alt = preview_file(name), CHAPTERS[name][1] if name in CHAPTERS else PREVIEW
     properties = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
         "og:site_name": app.config.html_title,
@@ -122,6 +122,11 @@ def describe_page(app, pagename, templatename, context, doctree):
     if text:
         lines.append(f'<meta name="description" content="{html.escape(text)}" />')
     context["metatags"] = "\n".join([context.get("metatags", ""), *lines])
+
+
+def preview_file(page):
+    """The name of the picture that goes with links to a page."""
+    return f"preview-{page}.png" if page in CHAPTERS else "preview.png"
 
 
 def shortened(text, most=200):
@@ -139,9 +144,9 @@ def draw_previews(app, exception):
     if exception:
         return
     folder, book = Path(app.outdir) / "_static", app.config.html_title
-    preview(folder / "preview.png", book)
+    preview(folder / preview_file("index"), book)
     for chapter in chapters(Path(app.srcdir)):
-        preview(folder / f"preview-{chapter.name}.png", chapter.title, chapter.name, book)
+        preview(folder / preview_file(chapter.name), chapter.title, chapter.name, book)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):
