@@ -173,6 +173,16 @@ def test_no_two_chapters_describe_themselves_alike(site, tag):
 
 
 @each_page
+def test_no_line_inside_a_formula_begins_as_a_list(page):
+    prose = re.sub(r"^(```+|\$\$).*?^\1.*?$", "", TEXTS[page], flags=re.M | re.S)
+    for paragraph in prose.split("\n\n"):
+        lines = paragraph.split("\n")
+        for n, line in enumerate(lines[1:], 1):
+            if re.match(r"[-+*] ", line):
+                assert "\n".join(lines[:n]).count("$") % 2 == 0, line
+
+
+@each_page
 def test_the_index_of_all_words_does_not_hold_the_page_up(site, page):
     (index,) = (tag for tag in built(f"{page}.html").find_all("script", src=True) if "searchindex" in tag["src"])
     assert index.has_attr("defer")
