@@ -32,11 +32,10 @@ SETS = {
 }
 CHOICES = {
     "by default": {},
-    "force weight 1000": {"force_weight": 1000.0},
     "rate 0.005": {"learning_rate": 0.005},
-    "by default, seed 1": {"seed": 1},
-    "force weight 1": {"force_weight": 1.0},
     "rate 0.01": {"learning_rate": 0.01},
+    "force weight 1000": {"force_weight": 1000.0},
+    "by default, seed 1": {"seed": 1},
 }
 """What differs from the defaults of `fit`: the most telling first."""
 
