@@ -83,9 +83,13 @@ def drop_logs_of_tensorflow(app, doctree):
 
 
 def mend_page(app, pagename, templatename, context, doctree):
-    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack."""
+    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack.
+
+    The link of a solution begins at its word, not at the blank before it.
+    """
     if "body" in context:
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", body)
         context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
     def is_thebe(script):
