@@ -6,7 +6,7 @@
 
   const text = (row, k) => row.cells[k]?.textContent.trim() ?? "";
   const number = (words) => {
-    const match = words.replace("−", "-").match(/^[-+]?(\d[\d   ]*\.?\d*|\.\d+)(e[-+]?\d+)?/i);
+    const match = words.replaceAll("−", "-").match(/^[-+]?(\d[\d   ]*\.?\d*|\.\d+)(e[-+]?\d+)?/i);
     return match ? parseFloat(match[0].replace(/[   ]/g, "")) : NaN;
   };
 
