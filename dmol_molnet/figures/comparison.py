@@ -13,7 +13,7 @@ from dmol_molnet.molecules import InputError
 
 _NUMBER = re.compile(r"[-−+]?(\d[\d,  ]*\.?\d*|\.\d+)([eE][-−+]?\d+)?( ?%)?")
 _MINUS = re.compile(r"(?<![^\s(\[])-(?=\.?\d)|(?<=\d[eE])-(?=\d)")
-# On a narrow page no line breaks within "ν = 2", "6.2 / 24.5", "3.8 −2.9", "– –", "0.3 ↑", "15.9–18.2", "2-body", "meV/Å".
+# On a narrow page no line ends in "ν = 2", "6.2 / 24.5", "3.8 −2.9", "– –", "0.3 ↑", "15.9–18.2", "2-body", "meV/Å".
 _BLANK = re.compile(r"(?<=\d) (?=[/−\d])|(?<=/) (?=\d)|(?<=[–×]) (?=[–×])| (?=[↑↓])|(?<=\w) (?== )|(?<= =) ")
 _DASH = re.compile(r"(?<=\d)[–-](?=\w)|(?<=\w)/(?=\w)")
 
