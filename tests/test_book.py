@@ -92,6 +92,17 @@ def test_a_source_has_one_title(page):
 
 
 @each_page
+def test_a_formula_ends_where_it_begins(page):
+    """A line that begins with "+ 1$" begins a list, and tears its formula apart."""
+    text = re.sub(
+        r"^(`{3,}|:{3,})(\{code-cell\}|\w).*?^\1\s*$|^\$\$.*?^\$\$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL
+    )
+    text = re.sub(r"`[^`\n]+`", "", text)
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-+*]|\d+\.) )|\n(?=\||\s*[`:]{3})", text):
+        assert paragraph.count("$") % 2 == 0, paragraph
+
+
+@each_page
 def test_the_page_is_built_with_one_title(site, page):
     titles = built(f"{page}.html").find_all("h1")
     assert len(titles) == 1
