@@ -16,7 +16,7 @@ from pybtex.database import parse_file
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-from molnet_pages import drop_logs_of_tensorflow, shortened
+from molnet_pages import drop_logs_of_tensorflow, hold_formulas, shortened
 from welcome import chapters
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
@@ -89,6 +89,17 @@ def test_a_source_has_one_title(page):
 
 
 # --- what was built
+
+
+@each_page
+def test_a_formula_ends_where_it_begins(page):
+    """A line that begins with "+ 1$" begins a list, and tears its formula apart."""
+    text = re.sub(
+        r"^(`{3,}|:{3,})(\{code-cell\}|\w).*?^\1\s*$|^\$\$.*?^\$\$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL
+    )
+    text = re.sub(r"`[^`\n]+`", "", text)
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-+*]|\d+\.) )|\n(?=\||\s*[`:]{3})", text):
+        assert paragraph.count("$") % 2 == 0, paragraph
 
 
 @each_page
@@ -209,6 +220,15 @@ def test_only_the_logs_of_tensorflow_are_dropped():
         page += nodes.literal_block(text, text, classes=["output", *classes])
     drop_logs_of_tensorflow(None, page)
     assert [block.astext() for block in page] == ["UserWarning: look", log]
+
+
+def test_a_formula_holds_its_bracket_and_its_mark():
+    pieces = ["all (", "V", " nodes), ", "k", "-WL; ", "a", "/", "b", ".\nNext ", "c", " and ", "d"]
+    kinds = [nodes.Text, lambda text: nodes.math(text, text)]
+    paragraph = nodes.paragraph("", "", *(kinds[k % 2](piece) for k, piece in enumerate(pieces)))
+    hold_formulas(None, paragraph)
+    assert [held.astext() for held in paragraph.findall(nodes.inline)] == ["(V", "k-WL;", "a/", "b."]
+    assert paragraph.astext() == "".join(pieces)
 
 
 @each_page

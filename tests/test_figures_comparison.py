@@ -14,7 +14,7 @@ def example():
 def test_a_page_gets_a_table_with_caption_header_and_named_rows():
     soup = BeautifulSoup(example()._repr_html_(), "html.parser")
     assert soup.caption.text == "Which is best"
-    assert [th.text for th in soup.select("thead th[scope=col]")] == ["model", "weights", "error, meV/Å"]
+    assert [th.text for th in soup.select("thead th[scope=col]")] == ["model", "weights", "error, meV/\u2060Å"]
     assert [th.text for th in soup.select("tbody th[scope=row]")] == ["a < b", "c"]  # escaped, hence read back whole
     assert [td.text for td in soup.select("tbody td")] == ["1,234", "5.0", "56", ""]
 
@@ -36,6 +36,33 @@ def test_a_terminal_gets_the_same_cells_under_each_other():
         == 1
     )
     assert set(line) == {"-", " "}
+
+
+def test_numbers_have_a_true_minus_and_names_keep_their_hyphen():
+    shown = table(["x", "y"], [["1-WL", -2.5], ["a-b", "(-0.1 -.2), -3e-17"]])
+    assert shown.rows == (("1-WL", "−2.5"), ("a-b", "(−0.1 −.2), −3e−17"))
+    assert "−2.5" in repr(shown)
+
+
+@pytest.mark.parametrize(
+    "held",  # ~ is a no-break space, | forbids a break
+    [
+        "mace, ν~=~2",
+        "6.2~/~24.5",
+        "3.76~−2.94~3.84",
+        "–~–",
+        "17.2 (15.9–|18.2)~↑",
+        "2-|body",
+        "4-|body, chiral",
+        "a – b",
+        "force, meV/|Å",
+    ],
+)
+def test_what_belongs_together_is_not_broken(held):
+    text = held.replace("~", " ").replace("|", "")
+    soup = BeautifulSoup(table(["x", text], [["a", text]])._repr_html_(), "html.parser")
+    for cell in (soup.select("th")[1], soup.td):
+        assert cell.text.replace("\u00a0", "~").replace("\u2060", "|") == held
 
 
 def test_truth_is_said_in_words():

@@ -95,7 +95,7 @@ def welcome() -> Row:
 def symmetry(ax: Axes) -> None:
     molecule = Molecule.from_smiles("F[C@H](Cl)Br").embed(1)
     at = molecule.positions - molecule.positions[1]
-    at = at @ _turn(0.5).T
+    at = at[:, [2, 0, 1]] @ _turn(4.5).T  # the side from which no atom hides another
     for side in (-1, 1):
         copy = replace(molecule, positions=at * [side, 1, 1] + [2.3 * side, 0, 0])
         in_space(copy, ax, reach=4.2)

@@ -66,6 +66,34 @@ def free_theorems_of_shared_ids(app, doctree):
         proof["ids"] = []
 
 
+BRACKET, ENDING = re.compile(r"[(\[“]+\Z"), re.compile(r"\S{1,12}(?=\s|\Z)")
+
+
+def hold_formulas(app, doctree):
+    """A formula in the text in one span with the bracket before it and the mark or the ending after it.
+
+    Browsers may break a line on either side of a formula, so a line would begin with a full stop.
+    """
+    for formula in list(doctree.findall(nodes.math)):
+        parent, at = formula.parent, formula.parent.index(formula)
+        if isinstance(parent, nodes.title):  # tables of contents copy it
+            continue
+        before, after = parent[at - 1] if at else None, parent[at + 1] if at + 1 < len(parent) else None
+        bracket = BRACKET.search(before) if isinstance(before, nodes.Text) else None
+        ending = ENDING.match(after) if isinstance(after, nodes.Text) else None
+        if not bracket and not ending:
+            continue
+        held = nodes.inline(classes=["molnet-held"])
+        parent[at] = held
+        if bracket:
+            held += nodes.Text(bracket[0])
+            parent[at - 1] = nodes.Text(before[: bracket.start()])
+        held += formula
+        if ending:
+            held += nodes.Text(ending[0])
+            parent[at + 1] = nodes.Text(after[ending.end() :])
+
+
 LOG = re.compile(r"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ \w+\.cc:\d+\])")
 
 
@@ -83,9 +111,13 @@ def drop_logs_of_tensorflow(app, doctree):
 
 
 def mend_page(app, pagename, templatename, context, doctree):
-    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack."""
+    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack.
+
+    The link of a solution begins at its word, not at the blank before it.
+    """
     if "body" in context:
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", body)
         context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
     def is_thebe(script):
@@ -206,6 +238,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", keep_equations)
     app.connect("doctree-read", drop_logs_of_tensorflow, priority=100)
     app.connect("doctree-read", free_theorems_of_shared_ids, priority=100)
+    app.connect("doctree-read", hold_formulas)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("html-page-context", describe_page, priority=900)
     app.connect("html-page-context", offer_notebook, priority=900)

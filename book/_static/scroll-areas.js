@@ -47,6 +47,12 @@
 
   addEventListener("load", async () => {
     await window.MathJax?.startup?.promise;
+    for (const box of document.querySelectorAll("article .pst-scrollable-table-container")) {
+      const frame = document.createElement("div"); // its sign stands under what scrolls, not in it
+      frame.className = "molnet-wide";
+      box.replaceWith(frame);
+      frame.append(box);
+    }
     mark();
     new ResizeObserver(mark).observe(document.querySelector("article") ?? document.body);
   });

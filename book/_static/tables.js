@@ -6,7 +6,7 @@
 
   const text = (row, k) => row.cells[k]?.textContent.trim() ?? "";
   const number = (words) => {
-    const match = words.replace("−", "-").match(/^[-+]?(\d[\d   ]*\.?\d*|\.\d+)(e[-+]?\d+)?/i);
+    const match = words.replaceAll("−", "-").match(/^[-+]?(\d[\d   ]*\.?\d*|\.\d+)(e[-+]?\d+)?/i);
     return match ? parseFloat(match[0].replace(/[   ]/g, "")) : NaN;
   };
 
@@ -38,7 +38,8 @@
 
   // The style sheet sets each row as a card on a phone; the roles keep it a table for those who hear it.
   const labelCells = (table) => {
-    const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells].map((cell) => cell.textContent.trim());
+    const cells = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+    const heads = cells.map((cell) => cell.textContent.trim().replace(/\\[()]/g, "")); // before MathJax, which drops them
     table.classList.add("molnet-as-cards");
     table.setAttribute("role", "table");
     for (const section of [table.tHead, ...table.tBodies]) section.setAttribute("role", "rowgroup");

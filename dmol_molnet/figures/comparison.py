@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from dmol_molnet.molecules import InputError
 
 _NUMBER = re.compile(r"[-−+]?(\d[\d,  ]*\.?\d*|\.\d+)([eE][-−+]?\d+)?( ?%)?")
+_MINUS = re.compile(r"(?<![^\s(\[])-(?=\.?\d)|(?<=\d[eE])-(?=\d)")
+# On a narrow page no line ends in "ν = 2", "6.2 / 24.5", "3.8 −2.9", "– –", "0.3 ↑", "15.9–18.2", "2-body", "meV/Å".
+_BLANK = re.compile(r"(?<=\d) (?=[/−\d])|(?<=/) (?=\d)|(?<=[–×]) (?=[–×])| (?=[↑↓])|(?<=\w) (?== )|(?<= =) ")
+_DASH = re.compile(r"(?<=\d)[–-](?=\w)|(?<=\w)/(?=\w)")
 
 
 class Table:
@@ -34,14 +38,14 @@ class Table:
 
     def _repr_html_(self) -> str:
         sides = ["right" if right else "left" for right in self._right]
+        shown = [[html.escape(_whole(cell)) for cell in line] for line in (self.header, *self.rows)]
         head = "".join(
             # A corner without a name is no header: screen readers would announce an empty one.
-            f'<th scope="col" class="{side}">{html.escape(text)}</th>' if text else "<td></td>"
-            for text, side in zip(self.header, sides, strict=True)
+            f'<th scope="col" class="{side}">{text}</th>' if text else "<td></td>"
+            for text, side in zip(shown[0], sides, strict=True)
         )
         body = []
-        for row in self.rows:
-            first, *rest = (html.escape(cell) for cell in row)
+        for first, *rest in shown[1:]:
             cells = "".join(f'<td class="{side}">{x}</td>' for x, side in zip(rest, sides[1:], strict=True))
             body.append(f'<tr><th scope="row" class="{sides[0]}">{first}</th>{cells}</tr>')
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
@@ -66,9 +70,9 @@ def table(header: Sequence[object], rows: Sequence[Sequence[object]], caption: s
 
     Args:
         header: one name a column, units in it.
-        rows: as many cells each as the header; the first names its row.  Numbers are written as `str` writes them:
-            format them before, with the digits that make sense.  None is an empty cell, True and False are "yes" and
-            "no".
+        rows: as many cells each as the header; the first names its row.  Numbers are written as `str` writes them, but
+            with a true minus: format them before, with the digits that make sense.  None is an empty cell, True and
+            False are "yes" and "no".
         caption: one sentence: what the table says.
 
     Raises:
@@ -91,4 +95,9 @@ def _text(cell: object) -> str:
         return ""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return str(cell)
+    return _MINUS.sub("−", str(cell))
+
+
+def _whole(text: str) -> str:
+    """The text with what belongs together held together: by no-break spaces, and word joiners after dashes."""
+    return _DASH.sub("\\g<0>\u2060", _BLANK.sub("\u00a0", text))

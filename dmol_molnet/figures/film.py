@@ -31,11 +31,13 @@ CONTROLS = 72
 PLAYER = """<div class="molnet-film" data-theme="{theme}" style="container-type: inline-size; margin: 0 auto">
 <style>.molnet-film video::-webkit-media-controls-panel {{ background-image: none !important }}
 .molnet-film video::-webkit-media-controls-overlay-play-button {{ display: none !important }}</style>
+<div class="molnet-screen" style="--strip: {strip}px; margin: 0 auto; position: relative;
+width: min(100cqw, {width}px)">
 <video controls muted playsinline preload="none" width="{width}" height="{height}" aria-label="{name}" poster="{poster}"
-style="background: linear-gradient(#3c434b, #3c434b) bottom / 100% {strip}px no-repeat; display: block; margin: 0 auto;
-width: min(100cqw, {width}px); height: calc(min(100cqw, {width}px) * {share} + {strip}px); max-width: none;
-object-fit: contain; object-position: top"><source src="{film}" type="video/mp4">
-<track kind="captions" srclang="en" label="What happens" src="{captions}"></video>
+style="background: linear-gradient(#3c434b, #3c434b) bottom / 100% {strip}px no-repeat; display: block; width: 100%;
+height: calc(min(100cqw, {width}px) * {share} + {strip}px); max-width: none; object-fit: contain;
+object-position: top"><source src="{film}" type="video/mp4">
+<track kind="captions" srclang="en" label="What happens" src="{captions}"></video></div>
 <details style="margin: 0.5rem 0; text-align: left"><summary style="cursor: pointer; min-height: 1.75rem">{title}, \
 {seconds} seconds: what happens, in words</summary><ol>{says}</ol></details></div>"""
 

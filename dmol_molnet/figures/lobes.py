@@ -80,12 +80,18 @@ def lobes(
         paper = dict(THEMES.values()).get(ink(ax), "#ffffff")
         halo = [withStroke(linewidth=2.5, foreground=paper)]  # before the surface, letters stay legible
         for name, direction in AXES.items():
-            end = 0.92 * reach * (eye @ direction)
+            end = 0.92 * reach * (eye @ direction)[:2]
+            length = np.hypot(*end)
+            if length > 0.1 * reach:  # else it points at the eye
+                u = end / length
+                beside = np.abs(x[..., 0] * u[1] - x[..., 1] * u[0]) < 0.12 * reach
+                covered = (x[..., :2] @ u)[beside].max(initial=0)  # the letter stands beyond what hides the line
+                end, at = u * max(length, covered + 0.05 * reach), u * max(1.06 * length, covered + 0.16 * reach)
+                ax.text(*at, name, ha="center", va="center", fontsize=8, color=ink(ax), path_effects=halo)
             ax.plot([-end[0], end[0]], [-end[1], end[1]], color=GRAY, lw=0.8, zorder=0.5)
-            if np.hypot(*end[:2]) > 0.1 * reach:  # else it points at the eye
-                ax.text(*(1.06 * end[:2]), name, ha="center", va="center", fontsize=8, color=ink(ax), path_effects=halo)
     ax.add_collection(surface, autolim=False)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+    room = 1.16 * reach if axes else reach  # for the letters
+    ax.set(xlim=(-room, room), ylim=(-room, room), aspect="equal", title=title)
     ax.set_axis_off()
     return ax.figure
 

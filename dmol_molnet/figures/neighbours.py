@@ -93,7 +93,10 @@ def neighbours(
         where = (radius + 0.17) * np.array([np.cos(middle), np.sin(middle)])
         ax.text(*where, angle, ha="center", va="center", fontsize=11, color=ink(ax))
     ax.add_patch(Circle((0, 0), ATOM, fc=COLORS[1], zorder=4, **paper))
-    aside = -0.5 * ATOM * sum_of_all / size if total else np.zeros(2)  # the letter, of the arrow over the atom
+    aside = np.zeros(2)
+    if total:  # the letter stands beside the arrow over the atom
+        along = sum_of_all / size
+        aside = ATOM * (0.5 * np.array([along[1], -along[0]]) - 0.15 * along)
     ax.text(*aside, center, color=ON_COLOR, ha="center", va="center_baseline", fontsize=11, style="italic", zorder=5)
     corners = np.concatenate([-DISTANCE * n, [[0, 0]], [n.sum(axis=0) * 1.25] if total else [[0, 0]]])
     (left, low), (right, high) = corners.min(axis=0) - 0.4, corners.max(axis=0) + 0.4

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from dmol_molnet.molecules import InputError, quoted
 
@@ -93,7 +94,8 @@ def new(width: float = 8.0, height: float = 3.0, theme: str = "light", **subplot
         subplots: as for `matplotlib.figure.Figure.subplots`.
     """
     with style(theme):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        # The space keeps a title off the axis of the drawing above it.
+        figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=0.06))
         return figure, figure.subplots(**subplots)
 
 
