@@ -279,30 +279,40 @@ def knots(y, last: np.ndarray, cutoff: float, n: int) -> np.ndarray:
     close knots should lie; but nowhere are they much sparser than even ones.
     """
     even, places = np.linspace(0, cutoff, n), 8 * n
-    r = (np.arange(places) + 0.5) * cutoff / places
+    r = tf.constant((np.arange(places) + 0.5) * cutoff / places)
     table = tf.constant(spline(y, even))
-    wrong = (_slope(y, r) - _slope(lambda r: interpolated(r, even, table), r)) @ last  # [places, F]
+    splined = _slope(lambda r: interpolated(r, even, table))
+    wrong = (_slope(y)(r) - splined(r)).numpy() @ last  # [places, F]
     density = np.abs(wrong).max(axis=1).reshape(n, -1).max(axis=1) ** 0.2
     density = np.convolve(np.pad(density, 1, mode="edge"), np.ones(3) / 3, "valid") + 0.5 * density.mean()
     share = np.concatenate([[0], np.cumsum(density)]) / density.sum()
     return np.interp(np.linspace(0, 1, n), share, np.linspace(0, cutoff, n + 1))
 
 
-def _slope(y, r: np.ndarray) -> np.ndarray:
-    r = tf.constant(r)
-    with tf.autodiff.ForwardAccumulator(r, tf.ones_like(r)) as along:
-        value = y(r)
-    return along.jvp(value).numpy()
+def _slope(y):
+    """dy_b/dr as a function of r [P] -> [P, B].
+
+    By two reverse passages: the slope of sum_pb u_pb y_b(r_p) by r is linear in u, and its coefficients are dy_b/dr.
+    """
+
+    def slope(r):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(r)
+                found = y(r)
+                u = tf.ones_like(found)
+                outer.watch(u)
+                total = tf.reduce_sum(u * found)
+            along = inner.gradient(total, r)
+        return outer.gradient(along, u)
+
+    return slope
 
 
 def spline(y, r: np.ndarray) -> np.ndarray:
     """Value, slope and curvature of y at the knots r [N] Å: [N, 3, B]."""
     r = tf.constant(np.append(r[:-1], np.nextafter(r[-1], 0)))  # at the cutoff, as they are from inside
-    with tf.autodiff.ForwardAccumulator(r, tf.ones_like(r)) as outer:
-        with tf.autodiff.ForwardAccumulator(r, tf.ones_like(r)) as inner:
-            value = y(r)
-        slope = inner.jvp(value)
-    return np.stack([value, slope, outer.jvp(slope)], 1)
+    return np.stack([y(r), _slope(y)(r), _slope(_slope(y))(r)], 1)
 
 
 def interpolated(r, knots: np.ndarray, table):
