@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from browsing import chromium
 from playwright.sync_api import sync_playwright
 from test_figures_story import run
-from test_site import AXE, chromium
+from test_site import AXE
 
 from dmol_molnet import Molecule
 from dmol_molnet.figures import animate, draw, messages, refinement, show, stepper, tables

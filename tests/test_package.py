@@ -23,6 +23,7 @@ ORDER = [
     "calculator",
     "dynamics",
     "figures",
+    "live",
     "exercises",
     "cli_potential",
     "cli",

@@ -4,18 +4,15 @@ Each page is visited once in each mode, everything is measured in that visit, an
 Pictures of all visits land in _build/screenshots, the summary in _build/site-report.md.
 """
 
-import functools
-import os
 import re
 import shutil
-import threading
 from collections import Counter
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from browsing import chromium, serving
 from conftest import PAGES, ROOT, stop
 from playwright.sync_api import sync_playwright
 
@@ -40,22 +37,10 @@ AXE = """() => axe.run({resultTypes: ["violations"], preload: false,
     rules: {"label-content-name-mismatch": {enabled: true}, "target-size": {enabled: true}}})"""
 
 
-def chromium():
-    """Where the browser is, or None."""
-    names = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-    return os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
-
-
 @pytest.fixture(scope="module")
 def address(site):
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

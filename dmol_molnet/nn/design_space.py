@@ -99,7 +99,7 @@ class Network(keras.Model):
         _plain(self.arguments)
         neighbors = neighbors.item() if isinstance(neighbors, np.integer | np.floating) else neighbors
         _check(self.arguments, neighbors)
-        with _computing_in(self.dtype_policy):  # a network of float64 has layers of float64, also when it is loaded
+        with computing_in(self.dtype_policy):  # a network of float64 has layers of float64, also when it is loaded
             self._make(**self.arguments, neighbors=neighbors)
 
     def _make(
@@ -352,7 +352,7 @@ def _plain(a: dict) -> None:
 
 
 @contextmanager
-def _computing_in(policy: keras.DTypePolicy) -> Iterator[None]:
+def computing_in(policy: keras.DTypePolicy | str) -> Iterator[None]:
     """What Keras makes inside of it computes as `policy` says."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

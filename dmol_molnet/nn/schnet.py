@@ -158,15 +158,18 @@ class Interaction(keras.layers.Layer):
 
     def call(self, h, r, graph):
         """h [A, K], r [P] Å -> [A, K]."""
+        v = neighbor_sum(self.sender(h), self.filters(r), graph) / self.neighbors  # [A, K]
+        for layer in self.update:
+            v = layer(v)  # [A, K]
+        return h + v
+
+    def filters(self, r):
+        """w_ij of every pair: r [P] Å -> [P, K]."""
         hidden, last = self.filter
         f = cosine_cutoff(r, self.cutoff)[:, None]  # [P, 1]
         s = hidden(gaussian_basis(r, self.radial, self.cutoff))  # [P, K]
         # w = f (s W2 + b2), as one product: a factor behind it, XLA computes anew for each slot and channel.
-        w = tf.concat([f * s, f], 1) @ tf.concat([last.kernel, last.bias[None]], 0)  # [P, K]
-        v = neighbor_sum(self.sender(h), w, graph) / self.neighbors  # [A, K]
-        for layer in self.update:
-            v = layer(v)  # [A, K]
-        return h + v
+        return tf.concat([f * s, f], 1) @ tf.concat([last.kernel, last.bias[None]], 0)  # [P, K]
 
     def get_config(self):
         """The arguments, for saving."""
