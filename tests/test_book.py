@@ -183,6 +183,35 @@ def test_no_two_chapters_describe_themselves_alike(site, tag):
     assert len({built(f"{page}.html").head.find("meta", attrs=tag)["content"] for page in pages}) == len(pages) > 1
 
 
+@each_page
+def test_the_index_of_all_words_does_not_hold_the_page_up(site, page):
+    (index,) = (tag for tag in built(f"{page}.html").find_all("script", src=True) if "searchindex" in tag["src"])
+    assert index.has_attr("defer")
+
+
+@each_page
+def test_code_that_only_draws_is_folded_without_any_script(site, page):
+    folded = len(re.findall(r"hide-input", TEXTS[page]))
+    folds = built(f"{page}.html").select("div.cell.tag_hide-input > details.above-input")
+    assert len(folds) == folded
+    for fold in folds:
+        assert not fold.has_attr("open")
+        shown = fold.summary.select(".collapsed")
+        assert [tag.text for tag in shown] == ["Show the code"]
+        assert not fold.summary.has_attr("aria-label")
+        assert fold.select_one(".cell_input pre").text.strip()
+
+
+def test_only_the_logs_of_tensorflow_are_dropped():
+    log = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    log += "I0000 00:00:1795813211.074302   26682 port.cc:153] oneDNN custom operations are on.\n"
+    page = nodes.section()
+    for text, classes in ((log, ["stderr"]), (f"{log}UserWarning: look\n", ["stderr"]), (log, ["stdout"])):
+        page += nodes.literal_block(text, text, classes=["output", *classes])
+    drop_logs_of_tensorflow(None, page)
+    assert [block.astext() for block in page] == ["UserWarning: look", log]
+
+
 def test_a_formula_holds_its_bracket_and_its_mark():
     pieces = ["all (", "V", " nodes), ", "k", "-WL; ", "a", "/", "b", ".\nNext ", "c", " and ", "d"]
     kinds = [nodes.Text, lambda text: nodes.math(text, text)]
