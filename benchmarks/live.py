@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200, help="how many times each potential is asked")
     found = measure(parser.parse_args().calls)
-    lines = ["# The engine in a page", "", *__doc__.split("\n\n")[2:3], ""]
+    lines = ["# The engine in a page", "", __doc__.split("\n\n")[2].strip(), ""]
     lines += ["Acetylacetone, 15 atoms; ms a call, and what a reader loads.", ""]
     lines += [
         "| potential | median | fastest | 19 of 20 below | to begin | file, kB | compressed, kB |",
