@@ -122,7 +122,7 @@ def _network(model: design_space.Network, n: int, file: _File, elements: list[in
         "kind": "network",
         "channels": model.arguments["channels"],
         "l_max": model.l_max,
-        "silu": ace._silu_scale(),
+        "silu": ace.silu_scale(),
         "embedding": file.add(model.embedding.numpy()[rows]),
         "layers": [_interaction(one, n, rows, file) for one in model.interactions],
         "readouts": [
@@ -132,38 +132,46 @@ def _network(model: design_space.Network, n: int, file: _File, elements: list[in
     }
 
 
-def _interaction(layer: design_space.Interaction, n: int, rows: list[int], file: _File) -> dict:
-    basis, products = layer.atomic_basis, layer.product_basis
+def _couplings(basis: ace.AtomicBasis, file: _File) -> list[dict]:
+    """Of each sender: its rows, the couplings that lead to them, and how their channels are mixed."""
     mix = np.split(basis.mix.numpy() / basis.neighbors, np.cumsum([len(c.paths) for c in basis.couplings])[:-1])
-    couplings, first = [], 0
+    found, first = [], 0
     for c, sender, W, up in zip(basis.couplings, basis.senders, mix, basis.up, strict=True):
         C = c.matrix.reshape(len(c.path), sender.dim, -1)  # [g, m, (l_max+1)^2]
         g, m, q = np.nonzero(C)
-        to, here = np.nonzero(c.rows)  # each row g adds to one row of A, all of them with one factor for a path
-        to, factor = to[np.argsort(here)], c.rows[to, here][np.argsort(here)]
+        here, to = np.nonzero(c.rows.T)  # each row g adds to one row of A, all those of a path with one factor
         start = [int(np.argmax(c.path == x)) for x in range(len(c.paths))]
-        couplings.append({
+        found.append({
             "rows": len(c.path), "dim": sender.dim, "first": first,
-            "path": file.add(c.path, "int32"), "sign": file.add(c.sign, "int32"),
-            "to": file.add(to, "int32"),
+            "path": file.add(c.path, "int32"), "sign": file.add(c.sign, "int32"), "to": file.add(to, "int32"),
             "g": file.add(g, "int32"), "m": file.add(m, "int32"), "q": file.add(q, "int32"),
             "C": file.add(C[g, m, q], "float64"),
-            "up": file.add(_divided(up)), "mix": file.add(W * factor[start][:, None, None]),
+            "up": file.add(_divided(up)), "mix": file.add(W * c.rows[to, here][start][:, None, None]),
         })  # fmt: skip
         first += len(c.paths)
-    levels, size = [], [sum(irrep.dim for irrep in basis.receivers)]
+    return found
+
+
+def _levels(products: ace.ProductBasis, file: _File) -> list[dict]:
+    """Which rows each level of products multiplies, and how it adds them up."""
+    found = []
     for a, P, b, Q, S in products.tree.steps if products.correlation > 1 else ():
         row, column = np.nonzero(S)
-        levels.append({
+        found.append({
             "a": int(a), "b": int(b), "rows": len(S),
             "P": file.add(P, "int32"), "Q": file.add(Q, "int32"),
             "row": file.add(row, "int32"), "column": file.add(column, "int32"),
             "S": file.add(np.asarray(S)[row, column], "float64"),
         })  # fmt: skip
-        size.append(len(S))
-    blocks = []
+    return found
+
+
+def _interaction(layer: design_space.Interaction, n: int, rows: list[int], file: _File) -> dict:
+    """One layer."""
+    basis, products = layer.atomic_basis, layer.product_basis
+    blocks = []  # of each irrep of the message: its couplings, by nu
     for irrep in products.outputs:
-        found = [(nu, *products._rows(nu, irrep)) for nu in range(1, products.correlation + 1)]
+        found = [(nu, *products.rows_of(nu, irrep)) for nu in range(1, products.correlation + 1)]
         blocks.append([{"nu": nu, "start": int(start), "count": int(q)} for nu, start, q in found if q])
     update, norm = layer.update, layer.norm
     return {
@@ -171,9 +179,8 @@ def _interaction(layer: design_space.Interaction, n: int, rows: list[int], file:
         "basis": [str(x) for x in basis.receivers],
         "norm": None if norm is None else {"eps": norm.eps, "gain": [file.add(g.numpy()) for g in norm.gain]},
         "radial": _radial(_hidden(basis.radial), _divided(basis.radial.kernels[-1]), basis.radial.cutoff, n, file),
-        "paths": len(basis.paths),
-        "couplings": couplings,
-        "levels": levels,
+        "couplings": _couplings(basis, file),
+        "levels": _levels(products, file),
         "blocks": blocks,
         "message": [
             file.add(_by_element(kernel.numpy() / np.sqrt(kernel.shape[1]), rows)) for kernel in layer.message.kernels

@@ -213,7 +213,7 @@ class ProductBasis(Layer):
 
     def count(self, irrep: Irrep) -> int:
         """Q: how many couplings lead to an irrep."""
-        return sum(self._rows(nu, irrep)[1] for nu in range(1, self.correlation + 1))
+        return sum(self.rows_of(nu, irrep)[1] for nu in range(1, self.correlation + 1))
 
     def call(self, A):
         """A [rows, A, K] -> for each irrep of the outputs, a list of B [Q, 2L+1, A, K] by nu."""
@@ -225,13 +225,13 @@ class ProductBasis(Layer):
         for irrep in self.outputs:
             B[irrep] = []
             for nu in range(1, self.correlation + 1):
-                start, q = self._rows(nu, irrep)
+                start, q = self.rows_of(nu, irrep)
                 if q:
                     rows = levels[nu][start : start + q * irrep.dim]
                     B[irrep].append(tf.reshape(rows, (q, irrep.dim, *rows.shape[1:])))
         return B
 
-    def _rows(self, nu: int, irrep: Irrep) -> tuple[int, int]:
+    def rows_of(self, nu: int, irrep: Irrep) -> tuple[int, int]:
         """Where the couplings of nu copies to an irrep begin among the rows of their level, and how many there are."""
         if nu > 1:
             rows = self.tree.rows[nu, irrep]
@@ -417,10 +417,11 @@ def mix(matrix, x):
 
 def silu(x):
     """x / (1 + e^-x), times the constant that gives a normal variable of variance 1 a mean square of 1."""
-    return _silu_scale() * tf.nn.silu(x)
+    return silu_scale() * tf.nn.silu(x)
 
 
 @functools.cache
-def _silu_scale() -> float:
+def silu_scale() -> float:
+    """The constant of `silu`."""
     x, w = np.polynomial.hermite_e.hermegauss(200)
     return float(1 / np.sqrt(np.sum(w * (x / (1 + np.exp(-x))) ** 2) / np.sum(w)))
