@@ -79,11 +79,11 @@ class MolnetCalculator(Calculator):
     def _graph(self, molecule: Molecule) -> MolecularGraph:
         """The graph as tensors; from one step to the next, often only positions change."""
         found = neighbors(molecule, self.potential.cutoff)
-        if self._last is not None:
+        positions, shift = near_origin(molecule, found)
+        as_found = shift is found.shift  # where atoms are brought near, shifts change from step to step
+        if as_found and self._last is not None:
             before, pairs, graph = self._last
-            positions, shift = near_origin(molecule, found)
-            same = shift is found.shift and np.array_equal(before.numbers, molecule.numbers)
-            if same and all(map(np.array_equal, pairs, found)):
+            if np.array_equal(before.numbers, molecule.numbers) and all(map(np.array_equal, pairs, found)):
                 x = np.zeros(graph.positions.shape, graph.positions.dtype.as_numpy_dtype)
                 x[: len(molecule)] = positions
                 return graph._replace(positions=tf.constant(x))
@@ -92,7 +92,7 @@ class MolnetCalculator(Calculator):
         if self._room.atoms != needed.atoms or self._room.pairs < needed.pairs or self._room.slots < needed.slots:
             self._room = _with_room(needed, periodic=molecule.pbc is not None)
         graph = MolecularGraph(*map(tf.constant, MolecularGraph.assemble([molecule], [found], self._room)))
-        self._last = molecule, found, graph
+        self._last = (molecule, found, graph) if as_found else None
         return graph
 
 

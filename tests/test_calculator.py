@@ -12,7 +12,7 @@ from dmol_molnet import InputError, Molecule, datasets, dynamics
 from dmol_molnet.calculator import MolnetCalculator
 from dmol_molnet.molecules import InputWarning
 from dmol_molnet.nn.design_space import build
-from dmol_molnet.nn.graph import Capacity
+from dmol_molnet.nn.graph import FAR, Capacity, neighbors
 from dmol_molnet.nn.potential import Normalisation, Potential
 
 FRAMES = datasets.load("acetylacetone").train[:8]
@@ -138,6 +138,26 @@ def test_a_periodic_cell_is_a_large_one(float64):
     double.calc = calculator
     assert double.get_potential_energy() == pytest.approx(2 * energy, abs=1e-9)
     np.testing.assert_allclose(double.get_forces(), np.tile(forces, (2, 1)), atol=1e-9)
+
+
+def test_an_atom_that_drifts_far_out_and_back_changes_nothing(float64):
+    """Unwrapped, as in long runs: beyond `FAR` atoms are brought near, and before it they are not."""
+    calculator = MolnetCalculator(make_potential(cutoff=3.0))
+    x = np.array([[0.1, 0.2, 0.3], [1.3, 0.4, 0.1], [0.2, 1.5, 0.6], [0.0, 2.5, 2.2]])
+    away = FAR * 4 / 3  # of one atom from the others, where it is FAR from the centre of all four
+    energies, pairs = [], set()
+    for drift in (0.01, -0.01, 0.01, -0.01):
+        x[3, 0] = x[:3, 0].mean() + away + drift
+        assert (np.abs(x - x.mean(axis=0)).max() > FAR) == (drift > 0)
+        atoms = ase.Atoms("COH2", x, cell=[away / 16, 4.0, 4.0], pbc=True)
+        pairs.add(len(neighbors(Molecule.from_ase(atoms), 3.0).i))
+        wrapped = atoms.copy()
+        wrapped.wrap()
+        wrapped.calc = MolnetCalculator(calculator.potential)
+        atoms.calc = calculator
+        energies.append([atoms.get_potential_energy(), wrapped.get_potential_energy()])
+    assert len(pairs) == 1
+    np.testing.assert_allclose(*np.transpose(energies), atol=1e-9)
 
 
 def test_pairs_that_come_and_go_cost_no_compilation(potential):
