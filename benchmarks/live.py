@@ -9,16 +9,18 @@ is not counted: there the browser still compiles.  Do nothing else on the comput
 from __future__ import annotations
 
 import argparse
-import functools
 import gzip
 import os
 import platform
 import shutil
 import statistics
+import sys
 import tempfile
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from browsing import chromium, serving
 
 TABLE = Path(__file__).with_suffix(".md")
 
@@ -43,15 +45,8 @@ TIMES = """async ({model, numbers, positions, calls}) => {
 }"""
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder without a word."""
-
-    def log_message(self, *arguments):
-        """Nothing."""
-
-
-def measure(calls: int) -> list[dict]:
-    """Each shipped potential on acetylacetone."""
+def measure(calls: int) -> tuple[list[dict], str]:
+    """Each shipped potential on acetylacetone; and the browser's version."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, for the browser too
     from playwright.sync_api import sync_playwright
 
@@ -62,16 +57,13 @@ def measure(calls: int) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(Path(live.__file__).with_name("engine"), Path(folder) / "engine")
         (Path(folder) / "index.html").write_text("<!doctype html><title>engine</title>")
-        server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         data = {
             name: live.export(pretrained.load(name), Path(folder) / f"{name}.molnet") for name in pretrained.COMMANDS
         }
-        path = shutil.which("chromium") or os.environ.get("CHROME_PATH")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        with serving(folder) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            page.goto(address)
             for name, file in data.items():
                 job = {"numbers": molecule.numbers.tolist(), "positions": molecule.positions.ravel().tolist()}
                 one = page.evaluate(TIMES, {"model": f"{name}.molnet", "calls": calls, **job})
@@ -82,16 +74,13 @@ def measure(calls: int) -> list[dict]:
                 })  # fmt: skip
             version = browser.version
             browser.close()
-        server.shutdown()
-    for one in found:
-        one["browser"] = version
-    return found
+    return found, version
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200, help="how many times each potential is asked")
-    found = measure(parser.parse_args().calls)
+    found, browser = measure(parser.parse_args().calls)
     lines = ["# The engine in a page", "", __doc__.split("\n\n")[2].strip(), ""]
     lines += ["Acetylacetone, 15 atoms; ms a call, and what a reader loads.", ""]
     lines += [
@@ -102,7 +91,7 @@ def main() -> None:
         cells = [f"{one[key]:.1f}" for key in ("median", "fastest", "slow")] + [f"{one['load']:.0f}"]
         cells += [f"{one[key] / 1000:.0f}" for key in ("bytes", "gzipped")]
         lines.append(f"| {one['name']} | " + " | ".join(cells) + " |")
-    machine = f"one of {os.cpu_count()} cores ({platform.machine()}), Chromium {found[0]['browser']}"
+    machine = f"one of {os.cpu_count()} cores ({platform.machine()}), Chromium {browser}"
     lines += ["", f"Measured on {machine}, by `python benchmarks/live.py`.", ""]
     TABLE.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))

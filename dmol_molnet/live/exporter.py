@@ -178,7 +178,7 @@ def _interaction(layer: design_space.Interaction, n: int, rows: list[int], file:
         "senders": [str(x) for x in layer.senders], "receivers": [str(x) for x in layer.receivers],
         "basis": [str(x) for x in basis.receivers],
         "norm": None if norm is None else {"eps": norm.eps, "gain": [file.add(g.numpy()) for g in norm.gain]},
-        "radial": _radial(_hidden(basis.radial), _divided(basis.radial.kernels[-1]), basis.radial.cutoff, n, file),
+        "radial": _radial(layer, n, file),
         "couplings": _couplings(basis, file),
         "levels": _levels(products, file),
         "blocks": blocks,
@@ -216,9 +216,8 @@ def _schnet(model: schnet.SchNet, n: int, file: _File, elements: list[int]) -> d
 
     layers = []
     for one in model.interactions:
-        last = np.concatenate([one.filter[1].kernel.numpy(), one.filter[1].bias.numpy()[None]])  # [K + 1, K]
         layers.append({
-            "radial": _radial(_filter(one), last / one.neighbors, one.cutoff, n, file),
+            "radial": _radial(one, n, file, one.neighbors),
             "sender": dense(one.sender),
             "update": [dense(layer) for layer in one.update],
         })  # fmt: skip
@@ -267,9 +266,19 @@ def _filter(layer: schnet.Interaction):
     return y
 
 
-def _radial(y, last: np.ndarray, cutoff: float, n: int, file: _File) -> dict:
+def _functions(layer: design_space.Interaction | schnet.Interaction):
+    """y and M [B, F] of a layer's radial functions, and their cutoff."""
+    if isinstance(layer, schnet.Interaction):
+        last = layer.filter[1]
+        return _filter(layer), np.concatenate([last.kernel.numpy(), last.bias.numpy()[None]]), layer.cutoff
+    radial = layer.atomic_basis.radial
+    return _hidden(radial), _divided(radial.kernels[-1]), radial.cutoff
+
+
+def _radial(layer, n: int, file: _File, divisor: float = 1.0) -> dict:
     """Splines of y and the matrix M [B, F] behind them."""
-    r = knots(y, last, cutoff, n)
+    y, last, cutoff = _functions(layer)
+    r, last = knots(y, last, cutoff, n), last / divisor
     value, slopes = np.split(spline(y, r), [1], axis=1)
     return {
         "knots": file.add(r, "float64"),
@@ -382,7 +391,8 @@ def _spline_errors(potential: Potential) -> Callable[[int], float]:
 def _splined(model: keras.Model, n: int) -> Iterator[None]:
     """Inside, the model's radial functions are splines as the file has them, in float32."""
 
-    def replaced(y, last, cutoff):
+    def replaced(layer):
+        y, last, cutoff = _functions(layer)
         r = knots(y, last, cutoff, n)
         value, slopes = np.split(spline(y, r), [1], axis=1)
         slopes, last = (x.astype("float32").astype("float64") for x in (slopes, last))
@@ -392,12 +402,11 @@ def _splined(model: keras.Model, n: int) -> Iterator[None]:
     changed = []
     for layer in model.interactions:
         if isinstance(layer, schnet.Interaction):
-            last = np.concatenate([layer.filter[1].kernel.numpy(), layer.filter[1].bias.numpy()[None]])
-            layer.filters = replaced(_filter(layer), last, layer.cutoff)
+            layer.filters = replaced(layer)
             changed.append((layer, "filters"))
         else:
             radial = layer.atomic_basis.radial
-            f = replaced(_hidden(radial), _divided(radial.kernels[-1]), radial.cutoff)
+            f = replaced(layer)
             radial.call = lambda r, f=f, X=radial.paths, K=radial.channels: tf.transpose(
                 tf.reshape(f(r), (-1, X, K)), [1, 0, 2]
             )
