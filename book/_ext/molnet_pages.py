@@ -39,11 +39,14 @@ def complete_config(app, config):
 
 
 def key_cache_to_package(app, config):
-    """Run the cells again whenever the package changes: the cache itself looks at the cells only."""
+    """Run the cells again whenever the package changes: the cache itself looks at the cells only.
+
+    No cell computes with `live`, which has a cache of its own.
+    """
     package = Path(dmol_molnet.__file__).parent
     digest = hashlib.sha256((package.parent / "requirements.txt").read_bytes())
     for path in sorted(package.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and path.suffix != ".pyc" and package / "live" not in path.parents:
             digest.update(path.name.encode() + path.read_bytes())
     caches = Path(app.outdir).parent / ".jupyter_cache"
     config.nb_execution_cache_path = str(caches / digest.hexdigest()[:16])

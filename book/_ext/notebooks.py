@@ -60,7 +60,7 @@ THEOREMS = (
 ).split()
 # The text after the name of any other directive is the beginning of its body.
 TITLED = {"admonition", "dropdown", "exercise", "exercise-start", *(f"prf:{kind}" for kind in THEOREMS)}
-ARGUED = {"code-cell", "code", "code-block", "solution", "solution-start", "predict", "practice"}
+ARGUED = {"code-cell", "code", "code-block", "solution", "solution-start", "predict", "practice", "live"}
 VERBATIM = {"code-cell", "code", "code-block", "math", "glossary", "eval-rst", "bibliography", "include"}
 OPTIONS = {"class", "name", "label", "nonumber", "open", "hidden"}
 GATES = {"exercise-start": "exercise-end", "solution-start": "solution-end"}
@@ -434,6 +434,9 @@ class Writer(Source):
             return self.predict(block)
         if kind == "practice":
             return self.practice(block)
+        if kind == "live":
+            where = f"{self.page.url}#live-{block.argument}"
+            return quote(f"{self.blocks(block.children)}\n\n[The figure to move stands on the page.]({where})")
         raise self.fail(block.line, f"no notebook knows the directive {kind}")
 
     def titled(self, block: Block) -> str:

@@ -1,0 +1,46 @@
+// Builds the scripts of the figures that compute: node build.mjs NODE_MODULES OUT STYLE_JSON FOLDER_OF_FIGURES…
+// What figures share lies in subfolders of theirs.
+//
+// Every script is a classic one, so that pages also work when they are opened from a folder:
+//
+//     live.js       the loader, the only one that a page asks for by itself
+//     stage.js      drawing in space, with three.js
+//     worker.js     the engine, as text from which a worker is made
+//     figure-*.js   the figures, one each
+//     licences.txt  of what others wrote and is bundled here
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [modules, out, style, ...folders] = process.argv.slice(2);
+const { build } = createRequire(join(modules, "here.js"))("esbuild");
+const here = dirname(fileURLToPath(import.meta.url));
+
+const bundle = (entry, name, more = {}) =>
+  build({
+    ...entry, outfile: join(out, `${name}.js`), bundle: true, minify: true, format: "iife", target: "es2022",
+    charset: "utf8", legalComments: "none", logLevel: "warning", nodePaths: [modules], metafile: true,
+    footer: { js: `molnetLive.have(${JSON.stringify(name)});` }, ...more,
+  });
+
+const inputs = new Set();
+const note = ({ metafile }) => Object.keys(metafile.inputs).forEach((path) => inputs.add(path));
+
+note(await bundle({ entryPoints: [join(here, "stage", "loader.js")] }, "live", { define: { STYLE: readFileSync(style, "utf8") } }));
+note(await bundle({ stdin: { contents: 'import * as stage from "./scene.js"; molnetLive.stage = stage;', resolveDir: join(here, "stage") } }, "stage"));
+const worker = await bundle({ entryPoints: [join(here, "engine", "worker.js")] }, "worker", { write: false, footer: {} });
+note(worker);
+writeFileSync(join(out, "worker.js"), `molnetLive.files.worker = ${JSON.stringify(worker.outputFiles[0].text)};\nmolnetLive.have("worker");\n`);
+for (const folder of folders)
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".js")))
+    note(await bundle({ entryPoints: [join(folder, file)] }, `figure-${basename(file, ".js")}`));
+
+const packages = [...new Set([...inputs].map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))];
+const licences = packages.sort().map((name) => {
+  const folder = join(modules, name), { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((it) => /^licen[cs]e/i.test(it));
+  return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+});
+writeFileSync(join(out, "licences.txt"), licences.join(`\n${"-".repeat(80)}\n\n`));

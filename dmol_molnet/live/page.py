@@ -1,0 +1,218 @@
+"""A figure that computes, as it stands in a page, and whole pages with nothing but one.
+
+A figure's element holds a question, what to do, a still, and data for its script; `stage/frame.js` says what becomes
+of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_masses, covalent_radii
+
+from dmol_molnet.figures.space import in_space
+from dmol_molnet.figures.style import Picture, new, show
+from dmol_molnet.live.bundle import HERE, scripts
+from dmol_molnet.live.exporter import export
+from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.nn.potential import Potential
+
+FIGURE = """<div class="live-figure" id="live-{name}" data-figure="{script}" data-state="still" role="group" \
+aria-labelledby="live-{name}-question">
+<p class="live-question" id="live-{name}-question">{question}</p>
+<p class="live-task">{task}</p>
+<div class="live-still">{still}</div>
+<p class="live-without" hidden></p>
+<noscript><p>This figure moves where scripts run; the picture says the same.</p></noscript>
+{data}</div>"""
+
+NEAR = 1.25
+"""How much farther than the sum of their covalent radii two atoms may be and still show a bond."""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="dmol_molnet {version}">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>
+:root {{ color-scheme: light dark; }}
+html {{ background: Canvas; color: CanvasText; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 46rem; padding: 1rem; }}
+h1 {{ font-size: 1.5rem; line-height: 1.25; }}
+{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+{scripts}
+</body>
+</html>
+"""
+
+
+LICENCES = "<details><summary>Licences of what is bundled</summary><pre>{}</pre></details>"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure is made of.
+
+    Attributes:
+        still: draws its first frame, which says the same.
+        script: figure-SCRIPT.js runs it; None for that of the figure's name.
+        data: what the script reads, as JSON.
+        models: the shipped potentials that it computes with.
+    """
+
+    still: Callable[[], Picture]
+    script: str | None = None
+    data: Callable[[], dict] | None = None
+    models: tuple[str, ...] = ()
+
+
+def figure(
+    name: str, question: str, task: str, still: Picture, script: str | None = None, data: dict | None = None
+) -> str:
+    """The HTML of a figure.
+
+    Args:
+        name: unlike the others' of the page.
+        question: HTML; what to decide before.
+        task: HTML; what to do.
+        still: the first frame, which says the same.
+        script: which of the figures' scripts; None for that of its name.
+        data: what the script reads.
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    block = "" if data is None else f'<script type="application/json">{text}</script>\n'
+    return FIGURE.format(name=name, script=script or name, question=question, task=task, still=still.svg, data=block)
+
+
+def model_script(name: str, file: bytes) -> str:
+    """The script that holds a potential's file for the engine, as `computer.js` looks for it."""
+    key = json.dumps(f"model-{name}")
+    return f'molnetLive.files[{key}]="{base64.b64encode(file).decode()}";\nmolnetLive.have({key});\n'
+
+
+def upright(molecule: Molecule) -> Molecule:
+    """The molecule about its middle, turned to where one sees most of it: longest along x, thinnest along z."""
+    x = molecule.positions - molecule.positions.mean(axis=0)
+    axes = np.linalg.eigh(x.T @ x)[1][:, ::-1]  # columns, the longest first
+    signs = np.where(axes[np.abs(axes).argmax(axis=0), range(3)] < 0, -1.0, 1.0)  # the same on every machine
+    axes = axes * signs
+    axes[:, 2] *= np.linalg.det(axes)  # a rotation, or a molecule would become its mirror image
+    return replace(molecule, positions=x @ axes, energy=None, forces=None)
+
+
+def with_bonds(molecule: Molecule) -> Molecule:
+    """With a bond wherever two atoms are as near as bonded ones, `NEAR` times the sum of their covalent radii."""
+    x, radii = molecule.positions, NEAR * covalent_radii[molecule.numbers]
+    near = np.linalg.norm(x[:, None] - x, axis=-1) < radii[:, None] + radii
+    return Molecule(molecule.numbers, x, np.argwhere(np.triu(near, 1)))
+
+
+def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
+    """What `figures/potential.js` reads: a molecule with positions under a potential.
+
+    Args:
+        model: names the script of the potential.
+        more: `python`, lines that reproduce a state, with POSITIONS for its coordinates; `temperature` in K; `begin`,
+            whether it moves by itself.
+    """
+    symbols, count = molecule.symbols, Counter()
+    labels = []
+    for symbol in symbols:
+        count[symbol] += 1
+        labels.append(f"{symbol}{count[symbol]}")
+    masses = molecule.masses if molecule.masses is not None else atomic_masses[molecule.numbers]
+    return {
+        "name": name,
+        "model": model,
+        "symbols": list(symbols),
+        "labels": labels,
+        "numbers": molecule.numbers.tolist(),
+        "masses": np.round(masses, 4).tolist(),
+        "radii": np.round(NEAR * covalent_radii[molecule.numbers], 4).tolist(),
+        "positions": np.round(molecule.positions, 6).ravel().tolist(),
+        "reach": list(reach(molecule)),
+        **more,
+    }
+
+
+def reach(molecule: Molecule) -> tuple[float, float]:
+    """Å from the middle to the right and to the upper edge of the picture; high enough to turn the molecule."""
+    x, y = np.abs(molecule.positions[:, :2]).max(axis=0, initial=0) + 1.3
+    return round(float(max(x, y)), 2), round(float(max(y, 0.62 * x)), 2)
+
+
+def still(molecule: Molecule, forces: np.ndarray, name: str) -> Picture:
+    """A molecule with the forces on its atoms as arrows, half an Å an eV/Å: `forces` [A, 3] eV/Å."""
+    arrows = [(x, 0.5 * f, "full") for x, f in zip(molecule.positions, forces, strict=True)]
+    right, up = reach(molecule)
+    _, ax = new(6.0, 6.0 * up / right)
+    drawing = in_space(with_bonds(molecule), ax, arrows=arrows, reach=right)
+    ax.set_ylim(-up, up)
+    strongest = np.linalg.norm(forces, axis=1).max(initial=0)
+    return show(drawing, f"{name}: its atoms, and the forces on them as arrows, at most {strongest:.2f} eV/Å")
+
+
+def page(potential: Potential, molecule: Molecule, name: str, lines: str, path: str | Path | None = None) -> str:
+    """A self-contained page with a potential at work, all or nothing; it needs no network.
+
+    Args:
+        potential: what `live.export` takes.
+        molecule: with positions, of elements that the potential knows.
+        name: what the page calls the molecule.
+        lines: Python that reproduces a state, with POSITIONS for its coordinates.
+        path: where to; None writes nothing.
+
+    Raises:
+        InputError: the molecule has no positions, or the potential does not know it; as `live.export`.
+    """
+    import dmol_molnet
+
+    if molecule.positions is None:
+        raise InputError(f"{name} has no positions to begin with; embed() gives it some")
+    molecule = upright(molecule)
+    _, forces = potential.energy_and_forces([molecule])  # refuses what it does not know
+    picture = still(molecule, forces[0], name)
+    data = at_work(molecule, "own", name, python=lines)
+    body = figure(
+        "potential",
+        f"How does {html.escape(name)} move under this potential?",
+        "Press Play; drag an atom, or choose it in the list and use the arrow keys; slide the temperature.",
+        picture,
+        data=data,
+    )
+    folder = scripts()
+    texts = [
+        (folder / f"{part}.js").read_text(encoding="utf-8") for part in ("live", "stage", "worker", "figure-potential")
+    ]
+    texts.insert(1, model_script("own", export(potential)))
+    blocks = "\n".join(f"<script>{text.replace('</script', '<' + chr(92) + '/script')}</script>" for text in texts)
+    licences = (folder / "licences.txt").read_text(encoding="utf-8")
+    text = PAGE.format(
+        title=html.escape(f"{name[:1].upper()}{name[1:]}, a potential at work"),
+        version=dmol_molnet.__version__,
+        style=(HERE / "stage" / "live.css").read_text(encoding="utf-8"),
+        body=f"{body}\n{LICENCES.format(html.escape(licences))}",
+        scripts=blocks,
+    )
+    if path is not None:
+        path = Path(path)
+        whole = path.with_name(f".{path.name}.new")
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(path)
+    return text
