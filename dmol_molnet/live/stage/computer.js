@@ -5,7 +5,8 @@ const started = new Map();
 
 export function computer(model) {
   // model: the script model-MODEL.js holds the file that the exporter wrote -> a promise of
-  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å)}, whose promises hold {energy, forces, atomic}.
+  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, edges)}, whose promises hold {energy, forces, atomic};
+  // edges: pairs [[i, j], …], each once, in place of all within the cutoff.
   if (!started.has(model)) {
     const begun = begin(model);
     begun.catch(() => started.delete(model));
@@ -37,9 +38,9 @@ async function begin(model) {
   const about = await ask(0, { model: buffer }, [buffer]);
   return {
     ...about,
-    energyAndForces(numbers, positions) {
+    energyAndForces(numbers, positions, edges = null) {
       const id = ++last;
-      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions) });
+      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions), edges });
     },
   };
 }
