@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from browsing import live_page, needs_live, said, settled
 
-from dmol_molnet.counterexamples import pair, relation
-from dmol_molnet.geometric_wl import igwl
+from dmol_molnet.counterexamples import k_chains, pair, relation
+from dmol_molnet.geometric_wl import gwl, igwl
 from dmol_molnet.live import exporter
 from dmol_molnet.nn import pretrained
 from dmol_molnet.nn.design_space import computing_in
@@ -34,7 +34,7 @@ def chapter():
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
-    with live_page(tmp_path_factory.mktemp("coordinates"), "prism") as tab:
+    with live_page(tmp_path_factory.mktemp("coordinates"), "prism", "walk") as tab:
         yield tab
         assert tab.faults == []
 
@@ -89,6 +89,15 @@ def test_where_all_hear_all_two_angles_that_add_up_to_180_are_one_to_distances(c
     assert igwl(chapter.folded(75.0), chapter.folded(95.0), six, 2).distinguished
 
 
+def output(figure):
+    """What the three lines print that a figure gives to copy."""
+    lines, out = figure.evaluate("element => element.python"), io.StringIO()
+    assert len(lines.splitlines()) == 3
+    with contextlib.redirect_stdout(out):
+        exec(lines, {})
+    return out.getvalue()
+
+
 def slide(tab, angle, before):
     slider = tab.locator("#live-prism").get_by_role("slider")
     slider.focus()
@@ -140,10 +149,61 @@ def test_where_all_hear_all_schnet_moves_and_comes_back(tab, chapter):
 def test_the_lines_to_copy_print_what_is_shown(tab):
     figure = tab.locator("#live-prism")
     told = slide(tab, 100, said(figure))
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(lines, {})
-    numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", out.getvalue())]
+    printed = output(figure)
+    numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", printed)]
     assert numbers == pytest.approx([float(told["energySchnet"]), float(told["energyMace"])], abs=5e-4)
+
+
+# ------------------------------------------------------------------------------------------------ walk
+
+
+def state(tab):
+    return said(tab.locator("#live-walk"))
+
+
+@pytest.mark.parametrize("k", range(2, 8))
+def test_round_by_round_the_chains_have_the_colours_that_python_gives_them(tab, k):
+    figure, p = tab.locator("#live-walk"), k_chains(k)
+    figure.get_by_role("button", name="Reset").click()
+    size, rounds = (figure.get_by_role("slider", name=name) for name in ("atoms on the line, k", "round"))
+    for name, test in (("directions (GWL)", gwl), ("numbers (IGWL)", igwl)):
+        result = test(p.a, p.b, p.edges)
+        figure.get_by_role("radio", name=name).check()
+        size.focus()
+        tab.keyboard.press("Home")
+        for _ in range(k - 2):
+            tab.keyboard.press("ArrowRight")
+        rounds.focus()
+        tab.keyboard.press("Home")
+        for t in range(k + 2):
+            told = state(tab)
+            assert (told["k"], told["round"]) == (str(k), str(t))
+            assert told["first"] == str(result.round or "never")
+            assert told["apart"] == ("yes" if result.distinguished and t >= result.round else "no")
+            if result.distinguished and t <= result.round:
+                assert int(told["colors"]) == result.n_colors[t]
+            elif not result.distinguished:
+                assert int(told["colors"]) == result.n_colors[min(t, len(result.n_colors) - 1)]
+            both = [i for i in range(k + 2) if i <= t and k + 1 - i <= t]
+            assert told["both"] == " ".join(map(str, both))
+            if test is gwl:  # the claim: told apart by whoever has heard of both
+                assert (told["apart"] == "yes") == bool(both)
+                assert figure.get_by_text("≠", exact=True).count() == 2 * len(both)
+            else:
+                assert figure.get_by_text("≠", exact=True).count() == 0
+            figure.get_by_role("button", name="Next round").click()
+        assert state(tab)["round"] == str(k + 1)  # there is none after the last
+        assert output(figure).strip() == str(result.round)
+
+
+def test_fewer_atoms_on_the_line_have_fewer_rounds(tab):
+    figure = tab.locator("#live-walk")
+    figure.get_by_role("slider", name="round").focus()
+    tab.keyboard.press("End")
+    figure.get_by_role("slider", name="atoms on the line, k").focus()
+    tab.keyboard.press("Home")
+    told = state(tab)
+    assert (told["k"], told["round"]) == ("2", "3")
+    figure.get_by_role("button", name="Reset").click()
+    told = state(tab)
+    assert (told["k"], told["round"], told["passed"], told["first"]) == ("4", "3", "directions", "3")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from dmol_molnet import Molecule
-from dmol_molnet.figures import cloud, new, show
+from dmol_molnet.counterexamples import k_chains
+from dmol_molnet.figures import cloud, color, new, show
+from dmol_molnet.figures.draw import HIGHLIGHT
 from dmol_molnet.figures.style import Picture, style
+from dmol_molnet.geometric_wl import gwl
 from dmol_molnet.live.page import Figure
 from dmol_molnet.nn import pretrained
 from dmol_molnet.nn.graph import MolecularGraph
@@ -74,9 +78,9 @@ def prism_still() -> Picture:
     with style():
         ax = figure.add_subplot(grid[1, :])
     angles = np.linspace(*ANGLES, 13)
-    for name, (title, color, _) in LINES.items():
+    for name, (title, line, _) in LINES.items():
         curve = np.array([energies(name, angle) for angle in angles])
-        ax.plot(angles, curve - curve[0], color=color, ls="--" if name == "mace" else "-")
+        ax.plot(angles, curve - curve[0], color=line, ls="--" if name == "mace" else "-")
         ax.annotate(title, (angles[-1], curve[-1] - curve[0]), (0, 4), textcoords="offset points", ha="right")
     ax.set(xlabel="angle 0–1–2 (degrees)", ylabel="change of energy (eV)", xlim=ANGLES, xticks=range(60, 121, 15))
     ax.margins(y=0.15)
@@ -96,11 +100,48 @@ def prism() -> dict:
         "edges": EDGES,
         "unheard": UNHEARD,
         "models": [
-            {"model": model, "name": name, "color": color, "dash": dash} for model, (name, color, dash) in LINES.items()
+            {"model": model, "name": name, "color": line, "dash": dash} for model, (name, line, dash) in LINES.items()
         ],
     }
 
 
+# ------------------------------------------------------------------------------------------------ walk
+
+K, ROUND = 4, 3
+"""The chains that stand there at the beginning, and after how many rounds: those that tell them apart."""
+
+FILLS = {"none": color(8), "one": color(5), "both": color(1)}
+"""Of an atom that has heard of no end, of one, of both."""
+
+
+def walk_still() -> Picture:
+    chains = k_chains(K)
+    told = gwl(chains.a, chains.b, chains.edges)
+    assert told.round == ROUND
+    figure, axes = new(3.7, 3.5, nrows=2)
+    for molecule, ax, ends in zip((chains.a, chains.b), axes, ("opposite sides", "the same side"), strict=True):
+        flat = replace(molecule, positions=molecule.positions[:, [1, 0, 2]])
+        heard = [(i <= ROUND) + (K + 1 - i <= ROUND) for i in range(K + 2)]
+        fills = {i: list(FILLS.values())[n] for i, n in enumerate(heard)}
+        labels = {i: str(i) for i in range(K + 2)}
+        both = [i for i, n in enumerate(heard) if n == 2]
+        ends_of = [(both[0], 0), (both[0], K + 1)]
+        cloud(flat, ax, edges=chains.edges, fills=fills, labels=labels, faint=ends_of, view=(0, 90), bar=0)
+        for line in ax.lines[len(chains.edges) :]:
+            line.set(color=HIGHLIGHT, lw=1.6, ls="--")
+        ax.set_title(f"ends on {ends}: in round {told.round}, told apart", fontsize=9)
+    return show(
+        figure,
+        f"Two chains of {K + 2} atoms after {ROUND} rounds. Atoms {both[0]} and {both[1]} have heard of both ends, and "
+        "know where they are: on opposite sides in one chain, on the same side in the other.",
+    )
+
+
+def walk() -> dict:
+    return {"k": K, "round": ROUND, "fill": FILLS}
+
+
 FIGURES = {
     "prism": Figure(prism_still, None, prism, ("schnet", "mace")),
+    "walk": Figure(walk_still, None, walk),
 }
