@@ -122,14 +122,26 @@ molnetLive.figures.potential = async (element) => {
     x.set(job.positions), motion.v.fill(0), (steps = 0), scene.face(), trace.clear();
     return measure();
   });
-  frame.copy(() => job.python ? job.python.replace("POSITIONS", places(x)) : python(job.model, numbers, x));
+  frame.copy(() => job.python ? job.python.replace("POSITIONS", () => places(x)) : python(job.model, numbers, x));
 
   now = await forcesAt(x);
   zero = now.energy;
+  if (job.python_finds) check(frame, job.python_finds, now);
   paint();
   frame.ready();
   if (job.begin && !frame.calm.matches) run.play();
 };
+
+function check(frame, python, here) {
+  // What is shown is what Python found when the page was written, within what float32 leaves.
+  const energy = Math.abs(here.energy - python.energy) / python.forces.length;
+  const force = Math.max(...python.forces.map((f, k) => Math.abs(f - here.own[k])));
+  frame.numbers({ energyOff: energy, forceOff: force });
+  const most = 1e-3 * Math.max(1, ...python.forces.map(Math.abs));
+  if (energy > 1e-3 || !(force <= most))
+    throw Object.assign(new Error(`it finds other forces than Python, by ${force.toExponential(1)} eV/Å`), { told: true });
+  frame.show({ "off Python's forces by": `${force.toExponential(0)} eV/Å` });
+}
 
 const largest = (forces) => {
   let most = 0;
