@@ -50,7 +50,11 @@ def browser(site):
         stop("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
     # One module, one browser: closed before other tests, because Playwright keeps an event loop running in the thread.
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--enable-unsafe-swiftshader", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        flags = [
+            "--no-sandbox",
+            "--enable-unsafe-swiftshader",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ]
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()

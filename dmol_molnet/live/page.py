@@ -159,7 +159,7 @@ def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dic
 def reach(molecule: Molecule) -> tuple[float, float]:
     """Å from the middle to the right and to the upper edge of the picture; high enough to turn the molecule."""
     x, y = np.abs(molecule.positions[:, :2]).max(axis=0, initial=0) + 1.3
-    return round(float(max(x, y)), 2), round(float(max(y, 0.62 * x)), 2)
+    return round(float(max(x, y)), 2), round(float(max(y, 0.55 * x)), 2)
 
 
 def still(molecule: Molecule, forces: np.ndarray, name: str) -> Picture:
