@@ -3,6 +3,7 @@
 
 import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
+import { set, svg, text } from "./shared/pen.js";
 
 const { style } = molnetLive;
 const SCALE = 58, MIDDLE = [150, 106]; // px a unit of length, and where the atom is
@@ -13,8 +14,8 @@ const STEP = Math.PI / 12;
 molnetLive.figures.bending = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element), harmonics = new Harmonics(job.C.length - 1);
-  const picture = svg("svg", { viewBox: "0 0 300 364", role: "img" });
-  const table = svg("svg", { viewBox: "0 0 334 364", role: "img" });
+  const picture = svg("svg", { viewBox: "0 0 300 370", role: "img" });
+  const table = svg("svg", { viewBox: "0 0 334 370", role: "img" });
   picture.style.touchAction = "pan-y pinch-zoom";
   frame.stage.append(picture, table);
   const drawn = drawing(picture, job), cells = numbers(table, job);
@@ -255,21 +256,6 @@ function cell(table, x, y) {
 }
 
 // ------------------------------------------------------------------------------------------------ small things
-
-function svg(tag, attributes = {}, words = null) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  if (words !== null) made.textContent = words;
-  return set(made, attributes);
-}
-
-function set(node, attributes) {
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
-function text(words, attributes) {
-  return svg("text", { "text-anchor": "middle", "dominant-baseline": "central", ...attributes }, words);
-}
 
 const xy = ([x, y]) => ({ x, y });
 const spot = (r, degrees) => [r * Math.cos((degrees * Math.PI) / 180), r * Math.sin((degrees * Math.PI) / 180), 0];
