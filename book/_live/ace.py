@@ -1,4 +1,4 @@
-"""The figures of the chapter on the atomic cluster expansion: an angle and its energy; two environments and products."""
+"""The figures of the chapter on the atomic cluster expansion: an angle and its energy, and what products tell apart."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def bending_still():
     written = ", ".join(f"{b:.2f}" for b in B)
     return show(
         figure,
-        alt=f"An atom with two neighbours at {THETA:.0f} degrees; the sums A of their harmonics, the products B: {written}, "
-        f"and E: {energy:.2f}. Below, B and E against the angle: B of degree 0 is level, of degree 1 falls, of degree 2 "
-        "falls and rises, E has a minimum; a dot on each at the angle above.",
+        alt=f"An atom with two neighbours at {THETA:.0f} degrees; the sums A of their harmonics, the products B: "
+        f"{written}, and E: {energy:.2f}. Below, B and E against the angle: B of degree 0 is level, of degree 1 falls, "
+        "of degree 2 falls and rises, E has a minimum; a dot on each at the angle above.",
     )
 
 
@@ -163,19 +163,20 @@ def shell_still():
         ax = figure.add_subplot(grid[1, [0, 1, 3][k] : [1, 3, 6][k]])
         at, differ = np.arange(len(a)), np.abs(a - b) > 1e-8 * max(np.abs(a).max(), np.abs(b).max())
         said.append(f"{differ.sum()} of {len(a)} differ" if differ.any() else "equal")
+        largest = np.maximum(np.abs(a), np.abs(b))  # each number on its own scale
+        a, b = a / largest, b / largest
         ax.bar(at - 0.2, a, 0.36, fc=COLORS[0], ec=ON_COLOR, lw=0.8)
         ax.bar(at + 0.2, b, 0.36, fc="none", ec=ink(ax), lw=1.4)
         for c in at[differ]:
             ax.annotate("≠", (c, max(a[c], b[c], 0)), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         ax.axhline(0, color=GRAY, lw=0.8)
-        ax.set(xticks=[], yticks=[], title=f"ν = {k + 1}\n{said[-1]}", xlim=(-0.6, len(a) - 0.4))
+        ax.set(xticks=[], yticks=[], title=f"ν = {k + 1}\n{said[-1]}", xlim=(-0.6, len(a) - 0.4), ylim=(-1.1, 1.3))
         ax.spines[:].set_visible(False)
-        ax.margins(y=0.2)
     told = "; ".join(f"of {nu} factors: {words}" for nu, words in enumerate(said, 1))
     return show(
         figure,
-        alt=f"Two environments, a and b, of four neighbours each on one shell. Below, the invariants of both as bars, full for "
-        f"a and hollow for b; {told}.",
+        alt="Two environments, a and b, of four neighbours each on one shell. Below, the invariants of both as bars, "
+        f"full for a and hollow for b; {told}.",
     )
 
 

@@ -45,18 +45,21 @@ molnetLive.figures.bending = async (element) => {
 
   const open = (to) => {
     theta = to, paint();
-    frame.tell(`θ is ${theta.toFixed(0)}°: B₁ is ${signed(now.B[1])}, B₂ is ${signed(now.B[2])}, E is ${signed(now.E)}.`);
+    const [, one, two] = now.B;
+    frame.tell(`θ is ${theta.toFixed(0)}°: B₁ is ${signed(one)}, B₂ is ${signed(two)}, E is ${signed(now.E)}.`);
   };
 
   const turn = (about, angle) => {
     const { A } = now;
     R = product(rotation(about, angle), R), paint();
     const most = Math.max(...A.map((a, row) => Math.abs(a - now.A[row])));
-    frame.tell(most > 0.005 ? "Turned: numbers of A have changed, B and E have not." : "Turned about an axis of its own: A is the same.");
+    const same = "Turned about an axis of its own: A, B and E are the same.";
+    frame.tell(most > 0.005 ? "Turned: numbers of A have changed, B and E have not." : same);
   };
 
   const slider = frame.slider({
-    label: "angle θ", min: job.angles[0], max: job.angles.at(-1), step: 1, value: theta, show: (to) => `${to}°`, act: open,
+    label: "angle θ", min: job.angles[0], max: job.angles.at(-1), step: 1, value: theta, show: (to) => `${to}°`,
+    act: open,
   });
   frame.turns({ turn });
   const group = frame.buttons.querySelector(".live-turns");
@@ -133,7 +136,8 @@ function drawing(picture, job) {
     const ends = n.map((one) => one.map((x) => -job.distance * x));
     // What is farther from the reader is drawn first.
     const order = [[0, atom], ...ends.map((end, j) => [end[2], neighbours[j]])].sort((a, b) => a[0] - b[0]);
-    space.replaceChildren(arc, angle, ...arrows.flatMap(({ line, tip }) => [line, tip]), ...order.map(([, made]) => made), ...labels);
+    const pointers = arrows.flatMap((one) => [one.line, one.tip]), balls = order.map(([, made]) => made);
+    space.replaceChildren(arc, angle, ...pointers, ...balls, ...labels);
     atom.setAttribute("transform", `translate(${place([0, 0])})`);
     ends.forEach((end, j) => {
       neighbours[j].setAttribute("transform", `translate(${place(end)})`);
@@ -144,8 +148,9 @@ function drawing(picture, job) {
       if (!hidden) {
         const [ux, uy] = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
         const neck = [to[0] - 9 * ux, to[1] - 9 * uy];
+        const side = (s) => [neck[0] - 4.5 * s * uy, neck[1] + 4.5 * s * ux];
         set(line, { x1: from[0], y1: from[1], x2: neck[0], y2: neck[1] });
-        set(tip, { points: [to, [neck[0] - 4.5 * uy, neck[1] + 4.5 * ux], [neck[0] + 4.5 * uy, neck[1] - 4.5 * ux]].join(" ") });
+        set(tip, { points: [to, side(1), side(-1)].join(" ") });
       }
       // The label stands on the side where the other neighbour is not.
       let across = flat > 0.1 ? [-n[j][1] / flat, n[j][0] / flat] : [0, 1];
@@ -158,7 +163,8 @@ function drawing(picture, job) {
     set(arc, { points: points.map(place).join(" ") });
     set(angle, xy(place(times(R, spot(-ARC - 0.2, theta / 2)))));
     dots(theta, [...B, E]);
-    picture.setAttribute("aria-label", `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; below, B and E against the angle`);
+    const words = `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; below, B and E against it`;
+    picture.setAttribute("aria-label", words);
   };
 }
 
@@ -179,14 +185,19 @@ function chart(picture, { angles, curves }) {
     name.append(svg("tspan", { dy: 3, "font-size": 9 }, names[l][1]));
     picture.append(name);
   });
-  picture.append(svg("line", { x1: left, x2: left + width, y1: top + height + 6, y2: top + height + 6, stroke: "currentColor" }));
-  for (const tick of [60, 120, 180]) {
-    picture.append(svg("line", { x1: x(tick), x2: x(tick), y1: top + height + 6, y2: top + height + 10, stroke: "currentColor" }));
-    picture.append(text(`${tick}°`, { x: x(tick), y: top + height + 19, "font-size": 11 }));
-  }
-  picture.append(text("θ", { x: x(90), y: top + height + 19, "font-size": 12 }));
-  picture.append(text("lines: Legendre polynomials; dots: from A", { x: left + width / 2, y: top + height + 36, "font-size": 11.5 }));
-  const rule = svg("line", { stroke: style.gray, "stroke-dasharray": "3 3", y1: top - 4, y2: top + height + 6 });
+  const bottom = top + height + 6, ink = { stroke: "currentColor" };
+  picture.append(svg("line", { x1: left, x2: left + width, y1: bottom, y2: bottom, ...ink }));
+  for (const tick of [60, 120, 180])
+    picture.append(
+      svg("line", { x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4, ...ink }),
+      text(`${tick}°`, { x: x(tick), y: bottom + 13, "font-size": 11 }),
+    );
+  const key = "lines: Legendre polynomials; dots: from A";
+  picture.append(
+    text("θ", { x: x(90), y: bottom + 13, "font-size": 12 }),
+    text(key, { x: left + width / 2, y: bottom + 31, "font-size": 11.5 }),
+  );
+  const rule = svg("line", { stroke: style.gray, "stroke-dasharray": "3 3", y1: top - 4, y2: bottom });
   const dots = curves.map(() => svg("circle", { r: 4.5, fill: "currentColor" }));
   picture.append(rule, ...dots);
   return (theta, values) => {
@@ -197,10 +208,12 @@ function chart(picture, { angles, curves }) {
 
 function numbers(table, job) {
   // Columns: the harmonics of each neighbour, their sum A, the products B; below, E -> paint({phi, A, B, E})
-  const rows = [], groups = job.C.map((_, l) => ({ l, first: l * l }));
+  const rows = [], products = [], groups = job.C.map((_, l) => ({ l, first: l * l }));
   const y = (row) => 46 + ROW * row + 7 * Math.floor(Math.sqrt(row)); // a gap between degrees
-  const head = (words, column, line = 0) =>
-    table.append(text(words, { x: COLUMNS[column] + CELL / 2, y: 12 + 13 * line, "font-size": 11.5, "font-weight": line ? 400 : 700 }));
+  const head = (words, column, line = 0) => {
+    const [x, y] = [COLUMNS[column] + CELL / 2, 12 + 13 * line];
+    table.append(text(words, { x, y, "font-size": 11.5, "font-weight": line ? 400 : 700 }));
+  };
   head("Y of 1", 0), head("Y of 2", 1), head("A", 2), head("sum", 2, 1), head("B", 3), head("ΣA² / √(2l+1)", 3, 1);
   table.append(text("l", { x: 14, y: 25, "font-size": 12, "font-style": "italic" }));
   table.append(text("m", { x: 42, y: 25, "font-size": 12, "font-style": "italic" }));
@@ -213,24 +226,28 @@ function numbers(table, job) {
       rows[first + l + m] = [0, 1, 2].map((column) => cell(table, COLUMNS[column], at));
     }
     const [top, bottom] = [y(first) - ROW / 2 + 2, y(first + 2 * l) + ROW / 2 - 2], right = COLUMNS[2] + CELL + 3;
-    table.append(svg("path", {
-      d: `M${right} ${top}h4V${bottom}h-4M${right + 4} ${middle}h6`, fill: "none", stroke: style.gray, "stroke-width": 1.2,
-    }));
-    rows[`B${l}`] = cell(table, COLUMNS[3], middle);
+    const d = `M${right} ${top}h4V${bottom}h-4M${right + 4} ${middle}h6`; // a bracket
+    table.append(svg("path", { d, fill: "none", stroke: style.gray, "stroke-width": 1.2 }));
+    products[l] = cell(table, COLUMNS[3], middle);
   }
   const end = y(rows.length - 1) + ROW / 2;
-  table.append(svg("line", { x1: COLUMNS[0], x2: COLUMNS[2] + CELL, y1: end + 5, y2: end + 5, stroke: style.gray }));
-  table.append(text("turn with the whole", { x: (COLUMNS[0] + COLUMNS[2] + CELL) / 2, y: end + 15, "font-size": 11.5 }));
-  table.append(svg("line", { x1: COLUMNS[3], x2: COLUMNS[3] + CELL, y1: end + 5, y2: end + 5, stroke: style.gray }));
-  table.append(text("stay", { x: COLUMNS[3] + CELL / 2, y: end + 15, "font-size": 11.5 }));
-  const sum = job.weights.map((w, l) => `${l && w >= 0 ? "+ " : ""}${String(w).replace("-", "\u2212")} B${"₀₁₂"[l]}`).join(" ");
-  table.append(text(`E = ${sum} =`, { x: COLUMNS[3] - 8, y: end + 41, "text-anchor": "end", "font-size": 12.5 }));
+  for (const [words, from, to] of [["turn with the whole", 0, 2], ["stay", 3, 3]]) {
+    const [x1, x2] = [COLUMNS[from], COLUMNS[to] + CELL];
+    table.append(
+      svg("line", { x1, x2, y1: end + 5, y2: end + 5, stroke: style.gray }),
+      text(words, { x: (x1 + x2) / 2, y: end + 15, "font-size": 11.5 }),
+    );
+  }
+  const term = (w, l) => `${l && w >= 0 ? "+ " : ""}${String(w).replace("-", "\u2212")} B${"₀₁₂"[l]}`;
+  const sum = `E = ${job.weights.map(term).join(" ")} =`;
+  table.append(text(sum, { x: COLUMNS[3] - 8, y: end + 41, "text-anchor": "end", "font-size": 12.5 }));
   const energy = cell(table, COLUMNS[3], end + 41);
   const most = largest(job);
   return ({ phi, A, B, E }) => {
-    A.forEach((a, row) => [phi[0][row], phi[1][row], a].forEach((value, column) => rows[row][column](value, most.A, job.shades)));
-    B.forEach((b, l) => rows[`B${l}`](b, most.B, job.shades));
-    energy(E, most.E, job.shades);
+    const write = (set, value, scale) => set(value, scale, job.shades);
+    A.forEach((a, row) => [...phi.map((Y) => Y[row]), a].forEach((value, k) => write(rows[row][k], value, most.A)));
+    B.forEach((b, l) => write(products[l], b, most.B));
+    write(energy, E, most.E);
     const told = (values) => Array.from(values, (x) => signed(x)).join(", ");
     table.setAttribute("aria-label", `A: ${told(A)}. B: ${told(B)}. E: ${signed(E)}.`);
   };
@@ -244,7 +261,8 @@ function largest({ curves }) {
 
 function cell(table, x, y) {
   // A box with a number -> set(value, scale, shades)
-  const box = svg("rect", { x, y: y - ROW / 2 + 1.5, width: CELL, height: ROW - 3, rx: 3, stroke: style.gray, "stroke-width": 0.8 });
+  const size = { width: CELL, height: ROW - 3, rx: 3 };
+  const box = svg("rect", { x, y: y - ROW / 2 + 1.5, ...size, stroke: style.gray, "stroke-width": 0.8 });
   const letters = text("", { x: x + CELL / 2, y, "font-size": 12 });
   letters.style.fill = style.onColor, letters.style.fontVariantNumeric = "tabular-nums";
   table.append(box, letters);
@@ -288,8 +306,8 @@ function nearest(point, R, { angles, distance }) {
 function python(n, weights) {
   const rows = n.map((one) => `[${one.map((x) => +x.toFixed(8)).join(", ")}]`).join(", ");
   return [
-    "import numpy as np; from dmol_molnet import so3",
+    `import numpy as np; from dmol_molnet import so3; weights = [${weights.join(", ")}]`,
     `A = so3.spherical_harmonics(2, np.array([${rows}])).sum(axis=0)`,
-    `B = [A[l * l:(l + 1)**2] @ A[l * l:(l + 1)**2] / (2 * l + 1)**0.5 for l in range(3)]; print(A, B, np.dot(${JSON.stringify(weights)}, B))`,
+    "print(A, B := [sum(A[l * l:(l + 1)**2]**2) / (2 * l + 1)**0.5 for l in range(3)], np.dot(weights, B))",
   ].join("\n");
 }
