@@ -56,11 +56,15 @@ molnetLive.figures.shell = async (element) => {
   };
 
   const move = (k, by) => {
-    // Along the shell
-    const to = b.x[k].map((value, d) => value + by[d] / SHELL), size = Math.hypot(...to);
-    if (size < 0.05 || !by.some(Boolean)) return; // through the middle it has no direction
+    // Along the shell: to where the hand is, on the side of it where the neighbour was
+    if (!by.some(Boolean)) return;
+    const R = b.scene.rotation(), at = times(R, b.x[k]), [dx, dy, dz] = times(R, by).map((d) => d / SHELL);
+    let [x, y, z] = [at[0] + dx, at[1] + dy, at[2] + dz];
+    const out = Math.hypot(x, y);
+    if (Math.abs(dz) <= Math.hypot(dx, dy)) z = out < 1 ? Math.sqrt(1 - out * out) * (at[2] < -1e-6 ? -1 : 1) : 0;
+    const size = Math.hypot(x, y, z), to = b.scene.inRoot(x / size, y / size, z / size);
     touched = true;
-    b.place(b.x.map((one, j) => (j === k ? to.map((value) => value / size) : one)));
+    b.place(b.x.map((one, j) => (j === k ? to : one)));
     paint(), tell(`b${k + 1} moved`);
   };
 
@@ -124,6 +128,8 @@ function compared(nu, a, b, degrees) {
   const largest = Math.max(...[...a, ...b].map(Math.abs)) || 1;
   return { nu, a, b, degrees, largest, differs: a.map((one, c) => Math.abs(one - b[c]) > EQUAL * largest) };
 }
+
+const times = (R, v) => R.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
 
 function freest(x) {
   // Of 300 directions evenly about, that which is farthest from all that are taken.
