@@ -218,7 +218,13 @@ def _messages(molecule: Molecule, layers: int, features: int, aggregate: str, se
     return figures.messages(molecule, traces, columns=elements)
 
 
-for _command in (cli_potential.train, cli_potential.evaluate, cli_potential.relax, cli_potential.md):
+for _command in (
+    cli_potential.train,
+    cli_potential.evaluate,
+    cli_potential.relax,
+    cli_potential.md,
+    cli_potential.live,
+):
     app.command()(_command)
 
 

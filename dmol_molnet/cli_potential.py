@@ -1,4 +1,4 @@
-"""The commands `train`, `evaluate`, `relax` and `md` of `dmol-molnet`.
+"""The commands `train`, `evaluate`, `relax`, `md` and `live` of `dmol-molnet`.
 
 Bad input is told before TensorFlow starts, where it can be; nothing is written but whole files.
 """
@@ -331,6 +331,46 @@ def relax(
             file=sys.stderr,
         )
         raise typer.Exit(1)
+
+
+def live(
+    model: Model,
+    molecule: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MOLECULE]", help="A SMILES or a file, as for `relax`; one it was trained on if left out."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where: a file that ends in .html.")] = Path(
+        "live.html"
+    ),
+    temperature: Annotated[float, typer.Option(help="K, where the slider begins: 0 to 600.")] = 300.0,
+) -> None:
+    """Write a page in which a molecule moves under a potential, to drag, to heat and to run.
+
+    The page is one file, which computes for itself in any browser and needs no network; when it opens, it compares its
+    first forces with Python's.
+
+    \b
+    Examples:
+      dmol-molnet live acac.keras -o acac.html
+      dmol-molnet live acac.keras "C/C(O)=C/C(C)=O" -o enol.html
+      dmol-molnet live acac.keras relaxed.xyz -o cold.html --temperature 50
+    """
+    _check_output(output, (".html", ".htm"), "a page")
+    if not 0 <= temperature <= 600:
+        raise InputError(f"--temperature is from 0 to 600 K, not {temperature:g}")
+    if molecule is None:
+        _check_model(model)
+        start, potential = None, _load(model)
+    else:
+        atoms = _atoms(model, molecule)
+        start, potential = Molecule.from_ase(atoms), atoms.calc.potential
+    from dmol_molnet import live
+
+    page = live.show(potential, start, path=str(model), temperature=temperature)
+    page.save(output)
+    print(f"{output}: {page.title}, {len(page.text.encode()) / 1e6:.1f} MB; open it in a browser")
 
 
 def md(

@@ -1,8 +1,13 @@
-"""Potentials in a web page: `export` writes one as a file, and the engine beside it computes with what it finds there.
+"""Potentials in a web page: `show` puts a molecule to work in one; `export` writes a potential for the engine.
 
-The engine (`engine/`) is plain JavaScript, modules named as their twins in `dmol_molnet.nn`.
+    >>> from dmol_molnet import live
+    >>> live.show(potential, molecule).save("page.html")     # in a notebook, `live.show(potential, molecule)` alone
+
+The engine (`engine/`) is plain JavaScript, modules named as their twins in `dmol_molnet.nn`; what stands around it in a
+page is the `stage/`.
 """
 
 from dmol_molnet.live.exporter import export
+from dmol_molnet.live.page import Page, show
 
-__all__ = ["export"]
+__all__ = ["Page", "export", "show"]

@@ -1,4 +1,4 @@
-// Builds the scripts of the figures that compute: node build.mjs NODE_MODULES OUT STYLE_JSON FOLDER_OF_FIGURES…
+// Builds the scripts of the figures that compute: node build.mjs NODE_MODULES OUT FOLDER_OF_FIGURES…
 // What figures share lies in subfolders of theirs.
 //
 // Every script is a classic one, so that pages also work when they are opened from a folder:
@@ -14,7 +14,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [modules, out, style, ...folders] = process.argv.slice(2);
+const [modules, out, ...folders] = process.argv.slice(2);
 const { build } = createRequire(join(modules, "here.js"))("esbuild");
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -28,8 +28,9 @@ const bundle = (entry, name, more = {}) =>
 const inputs = new Set();
 const note = ({ metafile }) => Object.keys(metafile.inputs).forEach((path) => inputs.add(path));
 
-note(await bundle({ entryPoints: [join(here, "stage", "loader.js")] }, "live", { define: { STYLE: readFileSync(style, "utf8") } }));
-note(await bundle({ stdin: { contents: 'import * as stage from "./scene.js"; molnetLive.stage = stage;', resolveDir: join(here, "stage") } }, "stage"));
+const stage = join(here, "stage"), all = 'import * as stage from "./scene.js"; molnetLive.stage = stage;';
+note(await bundle({ entryPoints: [join(stage, "loader.js")] }, "live"));
+note(await bundle({ stdin: { contents: all, resolveDir: stage } }, "stage"));
 const worker = await bundle({ entryPoints: [join(here, "engine", "worker.js")] }, "worker", { write: false, footer: {} });
 note(worker);
 writeFileSync(join(out, "worker.js"), `molnetLive.files.worker = ${JSON.stringify(worker.outputFiles[0].text)};\nmolnetLive.have("worker");\n`);

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_masses, covalent_radii
 
-from dmol_molnet.figures.space import in_space
-from dmol_molnet.figures.style import Picture, new, show
+from dmol_molnet.figures.space import OTHER_RADIUS, RADII, in_space
+from dmol_molnet.figures.style import Picture, new
+from dmol_molnet.figures.style import show as as_picture
 from dmol_molnet.live.bundle import HERE, scripts
 from dmol_molnet.live.exporter import export
 from dmol_molnet.molecules import InputError, Molecule
@@ -61,6 +62,8 @@ h1 {{ font-size: 1.5rem; line-height: 1.25; }}
 </html>
 """
 
+
+FRAME = """<iframe srcdoc="{text}" title="{title}" style="border: 0; height: 52rem; width: 100%"></iframe>"""
 
 LICENCES = "<details><summary>Licences of what is bundled</summary><pre>{}</pre></details>"
 
@@ -123,11 +126,12 @@ def with_bonds(molecule: Molecule) -> Molecule:
     return Molecule(molecule.numbers, x, np.argwhere(np.triu(near, 1)))
 
 
-def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
+def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dict:
     """What `figures/potential.js` reads: a molecule with positions under a potential.
 
     Args:
         model: names the script of the potential.
+        zero: what has no energy in the figure: "minimum", if the molecule is at rest, or "start".
         more: `python`, lines that reproduce a state, with POSITIONS for its coordinates; `temperature` in K; `begin`,
             whether it moves by itself.
     """
@@ -140,6 +144,7 @@ def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
     return {
         "name": name,
         "model": model,
+        "zero": zero,
         "symbols": list(symbols),
         "labels": labels,
         "numbers": molecule.numbers.tolist(),
@@ -154,65 +159,108 @@ def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
 def reach(molecule: Molecule) -> tuple[float, float]:
     """Å from the middle to the right and to the upper edge of the picture; high enough to turn the molecule."""
     x, y = np.abs(molecule.positions[:, :2]).max(axis=0, initial=0) + 1.3
-    return round(float(max(x, y)), 2), round(float(max(y, 0.62 * x)), 2)
+    return round(float(max(x, y)), 2), round(float(max(y, 0.55 * x)), 2)
 
 
 def still(molecule: Molecule, forces: np.ndarray, name: str) -> Picture:
-    """A molecule with the forces on its atoms as arrows, half an Å an eV/Å: `forces` [A, 3] eV/Å."""
-    arrows = [(x, 0.5 * f, "full") for x, f in zip(molecule.positions, forces, strict=True)]
+    """A molecule with the forces on its atoms as arrows, half an Å an eV/Å, from their rims: `forces` [A, 3] eV/Å."""
+    sizes = np.linalg.norm(forces, axis=1, keepdims=True)
+    radii = np.array([RADII.get(symbol, OTHER_RADIUS) for symbol in molecule.symbols])[:, None]
+    starts = molecule.positions + radii * forces / np.maximum(sizes, 1e-9)
+    arrows = [(x, 0.5 * f, "full") for x, f in zip(starts, forces, strict=True)]
     right, up = reach(molecule)
     _, ax = new(6.0, 6.0 * up / right)
     drawing = in_space(with_bonds(molecule), ax, arrows=arrows, reach=right)
     ax.set_ylim(-up, up)
-    strongest = np.linalg.norm(forces, axis=1).max(initial=0)
-    return show(drawing, f"{name}: its atoms, and the forces on them as arrows, at most {strongest:.2f} eV/Å")
+    strongest = sizes.max(initial=0)
+    return as_picture(drawing, f"{name}: its atoms, and the forces on them as arrows, at most {strongest:.2f} eV/Å")
 
 
-def page(potential: Potential, molecule: Molecule, name: str, lines: str, path: str | Path | None = None) -> str:
-    """A self-contained page with a potential at work, all or nothing; it needs no network.
+class Page:
+    """A whole page with a figure; in a notebook, let it be the last value of a cell.
+
+    Attributes:
+        text: HTML that needs nothing else.
+    """
+
+    def __init__(self, text: str, title: str):
+        self.text, self.title = text, title
+
+    def save(self, path: str | Path) -> None:
+        """Write the page, all or nothing."""
+        path = Path(path)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(self.text, encoding="utf-8")
+        new.replace(path)
+
+    def _repr_html_(self) -> str:
+        return FRAME.format(text=html.escape(self.text, quote=True), title=html.escape(self.title, quote=True))
+
+    def __repr__(self) -> str:
+        return f"Page({self.title!r}, {len(self.text) / 1e6:.1f} MB)"
+
+
+def show(potential: Potential, molecule: Molecule | None = None, *, path: str = "", temperature: float = 300.0) -> Page:
+    """A molecule that moves under a potential, to drag and to run: a page that needs no network.
+
+    The page computes for itself.  When it begins, it compares what it finds with what Python finds here for the first
+    positions, and says so; it does not run if they differ.
 
     Args:
         potential: what `live.export` takes.
-        molecule: with positions, of elements that the potential knows.
-        name: what the page calls the molecule.
-        lines: Python that reproduces a state, with POSITIONS for its coordinates.
-        path: where to; None writes nothing.
+        molecule: with positions, of elements that the potential knows; None for one of those it was trained on.
+        path: the potential's file, for the lines that the page gives to copy.
+        temperature: K, where the slider stands in the beginning.
 
     Raises:
-        InputError: the molecule has no positions, or the potential does not know it; as `live.export`.
+        InputError: the molecule has no positions, has a cell, or the potential does not know it; as `live.export`.
     """
     import dmol_molnet
 
+    if molecule is None:
+        molecule = potential.example
+        if molecule is None:
+            raise InputError("this potential does not tell a molecule that it was trained on: name one")
+    name = molecule.formula
     if molecule.positions is None:
         raise InputError(f"{name} has no positions to begin with; embed() gives it some")
+    if molecule.cell is not None:
+        raise InputError(f"{name} is periodic; a page moves single molecules")
     molecule = upright(molecule)
-    _, forces = potential.energy_and_forces([molecule])  # refuses what it does not know
-    picture = still(molecule, forces[0], name)
-    data = at_work(molecule, "own", name, python=lines)
+    energies, forces = potential.energy_and_forces([molecule])
+    lines = [
+        "from dmol_molnet import Molecule; from dmol_molnet.nn.potential import Potential",
+        f"molecule = Molecule({molecule.numbers.tolist()}, POSITIONS)",
+        f"print(Potential.load({path or 'MODEL.keras'!r}).energy_and_forces([molecule]))",
+    ]
+    data = at_work(
+        molecule,
+        "own",
+        name,
+        "start",
+        python="\n".join(lines),
+        temperature=temperature,
+        python_finds={"energy": float(energies[0]), "forces": forces[0].ravel().tolist()},
+    )
     body = figure(
         "potential",
         f"How does {html.escape(name)} move under this potential?",
-        "Press Play; drag an atom, or choose it in the list and use the arrow keys; slide the temperature.",
-        picture,
+        "Press Play; drag an atom, or choose one in the list and use the arrow keys; slide the temperature.",
+        still(molecule, forces[0], name),
         data=data,
     )
-    folder = scripts()
-    texts = [
-        (folder / f"{part}.js").read_text(encoding="utf-8") for part in ("live", "stage", "worker", "figure-potential")
-    ]
+    folder, title = scripts(), f"{name}, a potential at work"
+    parts = ("live", "stage", "worker", "figure-potential")
+    texts = [(folder / f"{part}.js").read_text(encoding="utf-8") for part in parts]
     texts.insert(1, model_script("own", export(potential)))
+    # Nothing in a script may end its element.
     blocks = "\n".join(f"<script>{text.replace('</script', '<' + chr(92) + '/script')}</script>" for text in texts)
     licences = (folder / "licences.txt").read_text(encoding="utf-8")
     text = PAGE.format(
-        title=html.escape(f"{name[:1].upper()}{name[1:]}, a potential at work"),
+        title=html.escape(title),
         version=dmol_molnet.__version__,
         style=(HERE / "stage" / "live.css").read_text(encoding="utf-8"),
         body=f"{body}\n{LICENCES.format(html.escape(licences))}",
         scripts=blocks,
     )
-    if path is not None:
-        path = Path(path)
-        whole = path.with_name(f".{path.name}.new")
-        whole.write_text(text, encoding="utf-8")
-        whole.replace(path)
-    return text
+    return Page(text, title)

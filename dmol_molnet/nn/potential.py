@@ -162,15 +162,23 @@ class Potential(keras.Model):
         model: has `atomic_energies(graph)` [A] and `cutoff` in Å, as those of `design_space.build`.
         normalisation: shifts and scales by element; None until `fit` computes them from its training set, and until
             then no shift, and the scale 1 eV.
+        example: a molecule that it was trained on, to be shown at work; `fit` sets it.
     """
 
-    def __init__(self, model: keras.Model, normalisation: Normalisation | dict | None = None, **kwargs):
+    def __init__(
+        self,
+        model: keras.Model,
+        normalisation: Normalisation | dict | None = None,
+        example: Molecule | dict | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not hasattr(model, "atomic_energies") or not hasattr(model, "cutoff"):
             raise InputError(f"a potential needs a model with atomic energies and a cutoff, not {quoted(model)}")
         if (readout := getattr(model, "arguments", {}).get("readout", "0e")) != "0e":
             raise InputError(f"a potential needs a model of energies, with readout 0e, not {readout}")
         self.model = model
+        self.example = Molecule(**example) if isinstance(example, dict) else example
         self.normalise(Normalisation(**normalisation) if isinstance(normalisation, dict) else normalisation)
         self.build()
 
@@ -302,6 +310,9 @@ class Potential(keras.Model):
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
             "normalisation": None if self.normalisation is None else asdict(self.normalisation),
+            "example": None
+            if self.example is None
+            else {key: getattr(self.example, key).tolist() for key in ("numbers", "positions")},
         }
 
     @classmethod

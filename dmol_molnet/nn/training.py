@@ -109,6 +109,7 @@ def fit(
     if not train:
         raise InputError("there is no molecule to train on")
     reference = free or None if reference is None else reference
+    potential.example = max(train[:20], key=lambda molecule: len(molecule.numbers))
     if potential.normalisation is None:
         potential.normalise(Normalisation.of(train, potential.cutoff, reference))
     elif reference is None:

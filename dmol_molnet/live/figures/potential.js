@@ -38,13 +38,14 @@ molnetLive.figures.potential = async (element) => {
     const strongest = largest(now.own);
     molecule.place(x);
     for (let k = 0; k < numbers.length; k++) {
-      const force = Array.from(now.own.subarray(3 * k, 3 * k + 3), (f) => shown && ARROW * f);
-      arrows.set(k, x.subarray(3 * k, 3 * k + 3), force);
+      const force = now.own.subarray(3 * k, 3 * k + 3), size = Math.hypot(...force) || 1, { radius } = molecule.atoms[k];
+      const start = Array.from(force, (f, d) => x[3 * k + d] + (radius * f) / size); // on the atom's rim
+      arrows.set(k, start, Array.from(force, (f) => shown && ARROW * f));
     }
     trace.add(now.energy - zero);
     frame.numbers({ energy: now.energy, maxForce: strongest, steps: String(steps) });
     frame.show({
-      "energy above the minimum": `${signed(now.energy - zero)} eV`, "largest force": `${signed(strongest)} eV/Å`,
+      [`energy above the ${job.zero}`]: `${signed(now.energy - zero)} eV`, "largest force": `${signed(strongest)} eV/Å`,
       "time": `${signed(steps * motion.step, 0)} fs`, "temperature of the motion": `${signed(motion.temperature(), 0)} K`,
     });
   };
@@ -88,7 +89,7 @@ molnetLive.figures.potential = async (element) => {
       for (let d = 0; d < 3; d++) x[3 * k + d] += by[d];
       motion.v.fill(0, 3 * k, 3 * k + 3);
       await measure();
-      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the minimum, largest force ${signed(largest(now.own))}.`);
+      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the ${job.zero}, largest force ${signed(largest(now.own))}.`);
     });
 
   scene.ongrab = (_, k) => {
@@ -122,14 +123,26 @@ molnetLive.figures.potential = async (element) => {
     x.set(job.positions), motion.v.fill(0), (steps = 0), scene.face(), trace.clear();
     return measure();
   });
-  frame.copy(() => job.python ? job.python.replace("POSITIONS", places(x)) : python(job.model, numbers, x));
+  frame.copy(() => job.python ? job.python.replace("POSITIONS", () => places(x)) : python(job.model, numbers, x));
 
   now = await forcesAt(x);
   zero = now.energy;
+  if (job.python_finds) check(frame, job.python_finds, now);
   paint();
   frame.ready();
   if (job.begin && !frame.calm.matches) run.play();
 };
+
+function check(frame, python, here) {
+  // What is shown is what Python found when the page was written, within what float32 leaves.
+  const energy = Math.abs(here.energy - python.energy) / python.forces.length;
+  const force = Math.max(...python.forces.map((f, k) => Math.abs(f - here.own[k])));
+  frame.numbers({ energyOff: energy, forceOff: force });
+  const most = 1e-3 * Math.max(1, ...python.forces.map(Math.abs));
+  if (energy > 1e-3 || !(force <= most))
+    throw Object.assign(new Error(`it finds other forces than Python, by ${force.toExponential(1)} eV/Å`), { told: true });
+  frame.show({ "off Python's forces by": `${force.toExponential(0)} eV/Å` });
+}
 
 const largest = (forces) => {
   let most = 0;

@@ -3,11 +3,13 @@
 // A figure is an element of class live-figure; data-figure names its script, figure-NAME.js, which defines
 // molnetLive.figures[NAME](element).  While that has not begun, or where it cannot, the still stands there.
 
+import style from "./style.json";
+
 const base = (document.currentScript?.src ?? "").replace(/[^/]*$/, "");
 const had = new Set(), waiting = new Map();
 
 const live = {
-  style: STYLE, // colours and sizes of Python's figures
+  style, // colours and sizes, as Python's figures have them
   figures: {}, // by name
   files: {}, // what scripts hold as text: the worker, and models in base64
   have: (name) => had.add(name),
