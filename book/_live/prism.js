@@ -9,7 +9,8 @@ const SMALLER = 0.62; // atoms than elsewhere, so that all six show
 export function folded(angle, axes) {
   // The six places u, v, w, -u, -v, -w [6 x 3] Å with this angle, in degrees, at v between u and w.
   // The pairs ±u and ±w turn about the line through ±v: they keep their distances to v and to the middle.
-  const turned = Math.acos((2 * Math.cos((angle * Math.PI) / 180) - 0.5) / 1.5) / 2; // half of what lies between the pairs
+  const inner = 2 * Math.cos((angle * Math.PI) / 180); // u·w, Å²
+  const turned = Math.acos((inner - 0.5) / 1.5) / 2; // half of what lies between the pairs
   const half = Math.SQRT1_2, far = Math.sqrt(1.5);
   const three = [1, 0, -1].map((side) =>
     side ? [half, side * far * Math.sin(turned), far * Math.cos(turned)] : [2 * half, 0, 0]);
@@ -42,7 +43,8 @@ molnetLive.figures.prism = async (element) => {
     label: "The change of both energies against the angle",
   });
   const potentials = await Promise.all(job.models.map(async ({ model, name, color, dash }) => ({
-    name, model, engine: await computer(model), curve: chart.curve(color, dash ? { "stroke-dasharray": dash } : {}, name),
+    name, model, engine: await computer(model),
+    curve: chart.curve(color, dash ? { "stroke-dasharray": dash } : {}, name),
     mark: chart.mark(color, name[0]),
   })));
 
@@ -76,12 +78,16 @@ molnetLive.figures.prism = async (element) => {
       for (const { line } of broken) line.visible(everyone.value);
       arc.set(between(at(x, 1), at(x, 0), at(x, 2)));
       potentials.forEach(({ mark }, p) => mark.set(angle, change[p]));
-      frame.numbers({ angle, energySchnet: e[0], energyMace: e[1], heardOff: off.toExponential(1), edges: String(heard().length) });
+      frame.numbers({
+        angle, energySchnet: e[0], energyMace: e[1], heardOff: off.toExponential(1), edges: String(heard().length),
+      });
       frame.show({
         "distances heard change by": `${signed(off, 3)} Å`,
-        ...Object.fromEntries(potentials.map(({ name }, p) => [`${name}, against the hexagon`, `${signed(change[p], 3)} eV`])),
+        ...Object.fromEntries(
+          potentials.map(({ name }, p) => [`${name}, against the hexagon`, `${signed(change[p], 3)} eV`])),
       });
-      frame.said = `${angle} degrees: SchNet ${signed(change[0], 3)}, MACE ${signed(change[1], 3)} electronvolts above the hexagon.`;
+      const both = potentials.map(({ name }, p) => `${name} ${signed(change[p], 3)}`);
+      frame.said = `${angle} degrees: ${both.join(", ")} electronvolts above the hexagon.`;
     } while (again);
     busy = false;
   };
@@ -102,7 +108,8 @@ molnetLive.figures.prism = async (element) => {
     const rows = [0, 1, 2, 3, 4, 5].map((k) => `[${at(x, k).map((value) => +value.toFixed(8)).join(", ")}]`);
     const both = heard().flatMap(([i, j]) => [[i, j], [j, i]]);
     return [
-      "from dmol_molnet import Molecule; from dmol_molnet.nn import pretrained; from dmol_molnet.nn.graph import MolecularGraph",
+      "from dmol_molnet import Molecule; from dmol_molnet.nn import pretrained; " +
+        "from dmol_molnet.nn.graph import MolecularGraph",
       `m, edges = Molecule([6] * 6, [${rows.join(", ")}]), ${JSON.stringify(both)}`,
       "print([float(p(MolecularGraph.from_edges(m.numbers, m.positions, edges))[0]) + p.normalisation.reference(m) " +
         "for p in map(pretrained.load, ('schnet', 'mace'))])",

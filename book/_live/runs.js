@@ -1,4 +1,4 @@
-// Trainings that were run and kept: what they say on test frames, and which promises they keep, with one choice changed.
+// Trainings that were run and kept, with one choice changed: errors on test frames, and which promises are kept.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, svg, text } from "./shared/chart.js";
@@ -18,7 +18,8 @@ export function against(mine, theirs) {
 }
 
 molnetLive.figures.runs = async (element) => {
-  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent), frame = new Frame(element);
+  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const frame = new Frame(element);
   const groups = Object.fromEntries(job.groups.map((group) => [group.name, group]));
   const home = job.groups.find((group) => job.first in group.options);
   const box = drawing(frame.stage, WIDTH, 4 * STRIP, "");
@@ -27,7 +28,8 @@ molnetLive.figures.runs = async (element) => {
   const kept = (strip, name) => {
     // Whether a promise holds in all runs that have a number.
     const other = strip.like && job.experiments[now.experiment][strip.like].values[name];
-    return strip.values[name].every((value, k) => value === null || Math.abs(value - (other ? other[k] : 0)) < job.kept);
+    const off = (value, k) => Math.abs(value - (other ? other[k] : 0));
+    return strip.values[name].every((value, k) => value === null || off(value, k) < job.kept);
   };
 
   const paint = (group, name) => {
@@ -36,32 +38,37 @@ molnetLive.figures.runs = async (element) => {
     box.replaceChildren();
     box.setAttribute("viewBox", `0 0 ${WIDTH} ${strips.length * STRIP}`);
     strips.forEach(([key, strip], n) => {
-      verdicts[key] = strip.promise ? (kept(strip, name) ? "kept" : "broken") : against(strip.values[name], strip.values[group.base]);
+      if (strip.promise) verdicts[key] = kept(strip, name) ? "kept" : "broken";
+      else verdicts[key] = against(strip.values[name], strip.values[group.base]);
       draw(strip, n * STRIP, group.base, name, verdicts[key]);
     });
-    const values = (key) => job.experiments[group.experiment][key].values[name], lost = values("energy_rmse").filter((v) => v === null);
+    const values = (key) => job.experiments[group.experiment][key].values[name];
+    const lost = values("energy_rmse").filter((value) => value === null);
+    const gone = `${lost.length} of ${values("energy_rmse").length} trainings diverged`;
     const promises = strips.filter(([, strip]) => strip.promise).map(([key]) => verdicts[key]);
     const broken = lost.length ? "nothing to be told" : promises.includes("broken") ? "broken" : "kept";
-    const [energy, force] = ["energy_rmse", "force_rmse"].map((key) => mean(finite(values(key))));
+    const [energy, force] = ["energy_rmse", "force_rmse"].map((key) => (lost.length ? "" : mean(finite(values(key)))));
     frame.numbers({
-      choice: name, base: group.base, experiment: group.experiment, energyError: lost.length ? "" : energy, forceError: lost.length ? "" : force,
+      choice: name, base: group.base, experiment: group.experiment, energyError: energy, forceError: force,
       energies: verdicts.energy_rmse, forces: verdicts.force_rmse, promise: broken, diverged: String(lost.length),
     });
     frame.show({
-      "energies": lost.length ? `${lost.length} of 3 diverged` : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
+      "energies": lost.length ? gone : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
       "forces": lost.length ? "none" : `${shown(force, "meV/Å")}, ${verdicts.force_rmse}`, "promises": broken,
       beside: `${group.base}: ${group.beside}`,
     });
-    box.setAttribute("aria-label", `Beside ${group.beside}: ${group.name}, ${group.options[name]}. ` + strips.map(([key, strip]) =>
-      `${strip.words} ${finite(strip.values[name]).map((value) => shown(value, strip.unit)).join(", ") || "no number"}`).join("; "));
-    frame.said = `${group.name}, ${group.options[name]}: ` + (lost.length ? `${lost.length} of 3 trainings diverged.`
+    const each = (strip) => finite(strip.values[name]).map((value) => shown(value, strip.unit)).join(", ");
+    const all = strips.map(([, strip]) => `${strip.words} ${each(strip) || "no number"}`).join("; ");
+    box.setAttribute("aria-label", `Beside ${group.beside}: ${group.name}, ${group.options[name]}. ${all}`);
+    frame.said = `${group.name}, ${group.options[name]}: ` + (lost.length ? `${gone}.`
       : `errors of energies ${verdicts.energy_rmse}, of forces ${verdicts.force_rmse}; promises ${broken}.`);
   };
 
   const draw = (strip, top, base, name, verdict) => {
     // One quantity: an axis in powers of ten, and a mark for each run, those of the base above.
     // A zero stands where the axis begins.
-    const x = (value) => value === 0 ? LEFT : LEFT + ((Math.log10(value) - strip.from) / (strip.to - strip.from)) * (WIDTH - LEFT - RIGHT);
+    const share = (value) => (Math.log10(value) - strip.from) / (strip.to - strip.from);
+    const x = (value) => LEFT + (value === 0 ? 0 : share(value) * (WIDTH - LEFT - RIGHT));
     const bottom = top + 72, ink = { fill: "none", stroke: "currentColor" };
     box.append(text(`${strip.words} (${strip.unit})`, 0, top + 14, { "font-size": 12.5 }));
     box.append(svg("path", { ...ink, d: `M${LEFT} ${bottom}H${WIDTH - RIGHT}` }));
@@ -70,25 +77,28 @@ molnetLive.figures.runs = async (element) => {
       box.append(text(words, x(value), bottom + 20, { "text-anchor": "middle" }));
     }
     if (Object.values(strip.values).some((values) => values.includes(0))) {
-      box.append(svg("path", { ...ink, d: `M${LEFT} ${bottom}v6` }), text("0", LEFT, bottom + 20, { "text-anchor": "middle" }));
+      box.append(svg("path", { ...ink, d: `M${LEFT} ${bottom}v6` }));
+      box.append(text("0", LEFT, bottom + 20, { "text-anchor": "middle" }));
     }
     const rows = [[base, base, top + 34, BLUE], [name, "changed", top + 56, ORANGE]];
     for (const [which, words, y, color] of rows) {
       const lost = strip.values[which].filter((value) => value === null).length;
       box.append(text(words, 0, y + 4.5));
-      if (!lost) box.append(svg("path", { d: `M${LEFT} ${y}H${WIDTH - RIGHT}`, stroke: molnetLive.style.gray, "stroke-width": 0.6 }));
-      else box.append(text(`${lost} of ${strip.values[which].length} diverged: no number`, LEFT + 8, y + 4.5, { "font-weight": 700 }));
+      const line = { d: `M${LEFT} ${y}H${WIDTH - RIGHT}`, stroke: molnetLive.style.gray, "stroke-width": 0.6 };
+      const note = `${lost} of ${strip.values[which].length} diverged: no number`;
+      box.append(lost ? text(note, LEFT + 8, y + 4.5, { "font-weight": 700 }) : svg("path", line));
       for (const value of finite(strip.values[which])) {
         const style = { fill: "none", stroke: color, "stroke-width": 2.2, "data-run": which, "data-value": value };
         box.append(which === base ? svg("circle", { ...style, cx: x(value), cy: y, r: 5.5 })
           : svg("rect", { ...style, x: x(value) - 5, y: y - 5, width: 10, height: 10 }));
       }
     }
-    if (finite(strip.values[name]).length) box.append(text(verdict, WIDTH - RIGHT + 8, top + 60.5, { "font-weight": 700 }));
+    if (finite(strip.values[name]).length)
+      box.append(text(verdict, WIDTH - RIGHT + 8, top + 60.5, { "font-weight": 700 }));
   };
 
   const picked = () => {
-    const group = groups[which.value], pick = picks[which.value];
+    const group = groups[which.value], { pick } = picks[which.value];
     for (const [name, { box: fields }] of Object.entries(picks)) fields.hidden = name !== which.value;
     paint(group, pick.value);
   };
@@ -98,11 +108,11 @@ molnetLive.figures.runs = async (element) => {
   const picks = Object.fromEntries(job.groups.map((group) => {
     const value = group === home ? job.first : Object.keys(group.options)[0];
     const pick = frame.choice({ label: `${group.name}:`, options: group.options, value, act: acted });
-    return [group.name, { get value() { return pick.value; }, set: pick.set, box: frame.controls.lastElementChild, first: value }];
+    return [group.name, { pick, box: frame.controls.lastElementChild, first: value }];
   }));
   frame.reset(() => {
     which.set(home.name);
-    for (const pick of Object.values(picks)) pick.set(pick.first);
+    for (const { pick, first } of Object.values(picks)) pick.set(first);
     picked();
   });
   frame.copy(() => [

@@ -7,8 +7,9 @@ import { drawing, svg, text } from "./shared/chart.js";
 const WIDTH = 390, HIGH = 168, RADIUS = 11;
 
 molnetLive.figures.walk = async (element) => {
-  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent), frame = new Frame(element);
-  const { color, gray, highlight, onColor } = { color: job.fill, ...molnetLive.style };
+  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const frame = new Frame(element);
+  const { highlight, onColor } = molnetLive.style;
   const box = drawing(frame.stage, WIDTH, 2 * HIGH, "");
   const ink = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
 
@@ -20,33 +21,36 @@ molnetLive.figures.walk = async (element) => {
     box.append(text(side ? "ends on the same side" : "ends on opposite sides", 0, top + 14, { "font-weight": 700 }));
     if (directions && now.heard[both].every(Boolean))
       for (const end of [at[0], at.at(-1)])
-        box.append(svg("path", { d: `M${at[both]}L${end}`, fill: "none", stroke: highlight, "stroke-width": 2, "stroke-dasharray": "6 4" }));
+        box.append(svg("path", { ...ink, d: `M${at[both]}L${end}`, stroke: highlight, "stroke-dasharray": "6 4" }));
     at.slice(1).forEach((here, i) => box.append(svg("path", { ...ink, d: `M${at[i]}L${here}` })));
     if (t > 0 && t <= k + 1)
-      for (const [from, to] of [[t - 1, t], [k + 2 - t, k + 1 - t]]) word(at[from], at[to], directions, 2 * t === k + 2);
+      for (const [from, to] of [[t - 1, t], [k + 2 - t, k + 1 - t]])
+        word(at[from], at[to], directions, 2 * t === k + 2);
     at.forEach(([h, v], i) => {
-      const [first, last] = now.heard[i], marks = (first ? "←" : "") + (last ? "→" : ""), stands = !other.includes(now.colors[side][i]);
+      const [first, last] = now.heard[i], stands = !other.includes(now.colors[side][i]);
+      const mark = directions ? "" : "?", marks = (first ? `←${mark}` : "") + (last ? `→${mark}` : "");
       box.append(svg("circle", {
-        cx: h, cy: v, r: RADIUS, fill: first && last ? color.both : first || last ? color.one : color.none,
+        cx: h, cy: v, r: RADIUS, fill: job.fill[["none", "one", "both"][first + last]],
         stroke: stands ? highlight : onColor, "stroke-width": stands ? 3.5 : 1,
       }));
       box.append(text(String(i), h, v + 4.5, { "text-anchor": "middle", style: `fill: ${onColor}` }));
-      box.append(text(directions ? marks : marks.replace(/(.)/g, "$1?"), h, v - 16, { "text-anchor": "middle", "font-size": 14 }));
+      box.append(text(marks, h, v - 16, { "text-anchor": "middle", "font-size": 14 }));
       if (stands) box.append(text("≠", h, v + 27, { "text-anchor": "middle", "font-weight": 700, "font-size": 16 }));
     });
   };
 
   const word = (from, to, full, meets) => {
     // A tip in the middle of an edge, or before it where two meet: filled if it carries a direction.
-    const [dx, dy] = [to[0] - from[0], to[1] - from[1]], turned = (Math.atan2(dy, dx) * 180) / Math.PI;
-    const place = `translate(${(from[0] + to[0]) / 2} ${(from[1] + to[1]) / 2}) rotate(${turned}) translate(${meets ? -8 : 0} 0)`;
+    const turned = (Math.atan2(to[1] - from[1], to[0] - from[0]) * 180) / Math.PI;
+    const [x, y] = [0, 1].map((d) => (from[d] + to[d]) / 2);
+    const place = `translate(${x} ${y}) rotate(${turned}) translate(${meets ? -8 : 0} 0)`;
     box.append(svg("path", {
       d: "M8 0L-6 -7V7Z", transform: place, stroke: "currentColor", "stroke-width": 1.5,
       fill: full ? "currentColor" : "var(--pst-color-background, Canvas)",
     }));
   };
 
-  const listed = (atoms) => (atoms.length > 1 ? `${atoms.slice(0, -1).join(", ")} and ${atoms.at(-1)}` : String(atoms[0]));
+  const listed = (atoms) => (atoms.length > 1 ? `${atoms.slice(0, -1).join(", ")} and ` : "") + atoms.at(-1);
 
   const paint = () => {
     const k = size.value, t = round.value, directions = passed.value === "directions";

@@ -11,15 +11,17 @@ const minus = (a, b) => a.map((value, d) => value - b[d]);
 const plus = (a, b) => a.map((value, d) => value + b[d]);
 
 function shape(vectors, words) {
-  // A name of vectors in a row, each with a word, whatever the rotation or reflection, and from whichever end one reads.
+  // A name of vectors in a row, each with a word, whatever the rotation or reflection, from whichever end one reads.
   const product = (a, b) => (a[0] * b[0] + a[1] * b[1]).toFixed(6).replace(/^-0.000000$/, "0.000000");
-  const read = (order) => JSON.stringify(order.map((i) => [words[i], ...order.map((j) => product(vectors[i], vectors[j]))]));
+  const row = (i, order) => [words[i], ...order.map((j) => product(vectors[i], vectors[j]))];
+  const read = (order) => JSON.stringify(order.map((i) => row(i, order)));
   const there = [...vectors.keys()], back = there.slice().reverse();
   return [read(there), read(back)].sort()[0];
 }
 
 export function walk(k, directions, rounds) {
-  // -> for rounds 0, 1, …: {colors: of both chains [k + 2], count: of all colours, apart, heard: of each atom [first, last]}.
+  // -> for rounds 0, 1, …: {colors: of both chains [k + 2], count: of all colours, apart,
+  //    heard: of each atom, whether of the [first, last]}.
   // directions: atoms pass on all they hold, with its vectors (GWL); else their colour alone (IGWL).
   const both = chains(k), n = k + 2;
   const neighbours = (i) => [i - 1, i + 1].filter((j) => j >= 0 && j < n);

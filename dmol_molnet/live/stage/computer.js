@@ -5,7 +5,7 @@ const started = new Map();
 
 export function computer(model) {
   // model: the script model-MODEL.js holds the file that the exporter wrote -> a promise of
-  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, edges)}, whose promises hold {energy, forces, atomic};
+  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, edges)}, which promises {energy, forces, atomic}.
   // edges: pairs [[i, j], …], each once, in place of all within the cutoff.
   if (!started.has(model)) {
     const begun = begin(model);
