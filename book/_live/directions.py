@@ -12,11 +12,15 @@ from matplotlib.patches import Rectangle
 from dmol_molnet import Molecule, so3, symmetry
 from dmol_molnet.figures import in_space, lobes, matrix, show
 from dmol_molnet.figures import tables as fills
+from dmol_molnet.figures.draw import HIGHLIGHT
 from dmol_molnet.figures.style import GRAY, ON_COLOR, Picture, ink, style
 from dmol_molnet.live.page import Figure
 
+
 AXIS, ANGLE = (1.0, 2.0, 2.0), 60.0
 """The rotation in the beginning: that of the chapter's film, in its first picture."""
+
+MIDDLE = {"ha": "center", "va": "center"}
 
 EDGE = {True: "#d9822b", False: "#2a7fb8"}
 """Rims of what is positive, and of what is not."""
@@ -76,7 +80,7 @@ def turned() -> Picture:
     """Methanol turned, its five numbers as lobes, and the matrices of three degrees between numbers and numbers."""
     molecule, R = methanol(), about(AXIS, ANGLE)
     with style():
-        figure = Drawing(figsize=(8.4, 6.2), layout="constrained")
+        figure = Drawing(figsize=(8.4, 5.4), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.25])
         left, right = above.subplots(1, 2)
         panels = below.subplots(1, 3, width_ratios=[2 * l + 4.4 for l in (1, 2, 3)])
@@ -98,10 +102,8 @@ def panel(ax: Axes, l: int, R: np.ndarray, before: np.ndarray) -> None:
     """The matrix of a degree: above its columns the numbers before [2l+1], beside its rows the numbers now."""
     D, n = so3.wigner_d(l, R), 2 * l + 1
     size = np.linalg.norm(before)
-    matrix(D, ax)
-    for (row, column), value in np.ndenumerate(D):
-        if abs(value) > 0.05:
-            ax.text(column + 0.5, row + 0.5, "+" if value > 0 else "−", color=ON_COLOR, fontsize=7, **MIDDLE)
+    matrix(D, ax, largest=1.0)
+    sign(D, ax)
     right = n + 1.35
     ax.plot([0, n], [-1.4, -1.4], color=GRAY, lw=0.8)
     ax.plot([right, right], [0, n], color=GRAY, lw=0.8)
@@ -116,9 +118,84 @@ def panel(ax: Axes, l: int, R: np.ndarray, before: np.ndarray) -> None:
     ax.set_title(f"l = {l}: D{'¹²³'[l - 1]}" + (" = R" if l == 1 else ""))
 
 
-MIDDLE = {"ha": "center", "va": "center"}
+# ------------------------------------------------------------------------------------------------ products of two vectors
+
+PAIR = np.array([[1.4, 0.2, 0.3], [0.7, 0.8, -0.8]])
+"""The two vectors in the beginning, [2, 3]."""
+
+LONGEST = 1.6
+
+
+def tables() -> list[np.ndarray]:
+    """Of the products of two vectors to l = 0, 1, 2: [3, 3, 2l+1], with vectors as (y, z, x)."""
+    return [(2 * l + 1) ** 0.5 * so3.clebsch_gordan(1, 1, l) for l in range(3)]
+
+
+def coupling() -> dict:
+    """Two vectors, and the tables of their products."""
+    a, b = PAIR.tolist()
+    return {"a": a, "b": b, "tables": [C.tolist() for C in tables()], "longest": LONGEST, "colors": COLORS}
+
+
+def coupled() -> Picture:
+    """Two vectors with their cross product, the nine products of components, and what these fall into."""
+    a, b = PAIR
+    nine, third, most = np.outer(yzx(a), yzx(b)), np.cross(a, b), LONGEST**2
+    products = [np.einsum("ijk,ij->k", C, nine) for C in tables()]
+    with style():
+        figure = Drawing(figsize=(7.6, 6.0), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=[1, 1])
+        left, right = above.subplots(1, 2)
+        panels = below.subplots(2, 3, width_ratios=[2, 3.4, 5])
+        for name, vector, color in [("a", a, ink(left)), ("b", b, ink(left)), ("a × b", third, HIGHLIGHT)]:
+            how = {"arrowstyle": "-|>", "lw": 2.2, "color": color, "shrinkA": 0, "shrinkB": 0}
+            left.annotate("", vector[:2], (0, 0), arrowprops=how)
+            left.text(*(vector[:2] * (1 + 0.25 / np.linalg.norm(vector[:2]))), name, fontsize=11, **MIDDLE)
+        left.set(xlim=(-2.3, 2.3), ylim=(-2.3, 2.3), aspect="equal")
+        left.set_axis_off()
+        matrix(nine, right, largest=most)
+        right.set_title("nine: a bᵀ", loc="center")
+        sign(nine / most, right)
+        for k, letter in enumerate("yzx"):
+            right.text(-0.3, k + 0.5, f"$a_{letter}$", **MIDDLE)
+            right.text(k + 0.5, 3.35, f"$b_{letter}$", **MIDDLE)
+        right.set(xlim=(-0.7, 3.7), ylim=(3.8, -0.3))
+        for l, (top, ax) in enumerate(panels.T):
+            lobes(products[l], top, view=(0, 90), axes=False, fineness=30, reach=most * (2 * l + 1) ** 0.5 / 1.5)
+            top.set_title(["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"][l])
+            upright_bars(ax, l, products[l] / most / (2 / 3) ** 0.5)
+    return show(
+        figure,
+        f"Two vectors a and b, and a × b. The nine products of their components fall into one, {listed(products[0])}, three, "
+        f"{listed(products[1])}, and five numbers, {listed(products[2])}, drawn as bars and as lobes. Their squares add up "
+        f"to {nine.ravel() @ nine.ravel():.2f}, as those of the nine.",
+    )
+
+
+def yzx(v: np.ndarray) -> np.ndarray:
+    """A vector in the order of l = 1."""
+    return v[[1, 2, 0]]
+
+
+def sign(values: np.ndarray, ax: Axes) -> None:
+    """Signs on the squares of a matrix: colour is not alone."""
+    for (row, column), value in np.ndenumerate(values):
+        if abs(value) > 0.05:
+            ax.text(column + 0.5, row + 0.5, "+" if value > 0 else "−", color=ON_COLOR, fontsize=7, **MIDDLE)
+
+
+def upright_bars(ax: Axes, l: int, values: np.ndarray) -> None:
+    """The numbers of a degree [2l+1], at most 1, as bars, up or down."""
+    ax.axhline(0, color=GRAY, lw=0.8)
+    ax.bar(range(-l, l + 1), values, color=[EDGE[value > 0] for value in values], width=0.6)
+    names = list("yzx") if l == 1 else [f"{m}".replace("-", "−") for m in range(-l, l + 1)]
+    ax.set_xticks(range(-l, l + 1), names)
+    ax.set(xlim=(-l - 0.6, l + 0.6), ylim=(-1, 1), yticks=[])
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(axis="x", length=0)
 
 
 FIGURES = {
     "turning": Figure(turned, data=turning),
+    "coupling": Figure(coupled, data=coupling),
 }

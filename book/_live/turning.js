@@ -1,8 +1,8 @@
 // A rotation in the hand: what it does to a molecule, and to its numbers of degree 1, 2 and 3.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Bars, Squares, drawing, set, svg, text } from "./shared/signs.js";
-import { about, angleOf, apply, byHand, cross3, degrees, dot, norm, scaled, times, wigner } from "./shared/turns.js";
+import { Bars, Squares, drawing, listed, place, set, svg, text } from "./shared/signs.js";
+import { about, angleOf, apply, axes, byHand, degrees, dot, norm, scaled, times, wigner } from "./shared/turns.js";
 
 const DEGREES = [1, 2, 3], NAMES = { 1: "three", 2: "five", 3: "seven" };
 
@@ -12,11 +12,10 @@ molnetLive.figures.turning = async (element) => {
   const { Scene } = molnetLive.stage, frame = new Frame(element);
   let cloud = clouds.methanol, l = 2, R, before, D, now;
 
-  const row = make("div", "display: flex; flex: 1 0 100%; gap: 1rem; justify-content: center");
-  frame.stage.append(row);
+  const row = place(frame.stage, "display: flex; flex: 1 0 100%; gap: 1rem; justify-content: center");
   const left = view(row), right = view(row);
   const scene = new Scene(left.box, { reach: [2.6, 2.6] }), shape = new Scene(right.box, { reach: [1.35, 1.35] });
-  cross3(scene, 2.3), cross3(shape, 1.19);
+  axes(scene, 2.3), axes(shape, 1.19);
   const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds), arrow = scene.arrows(1);
   const lobes = shape.surface(() => 0), panels = DEGREES.map((degree) => new Panel(frame.stage, degree, colors));
 
@@ -111,8 +110,6 @@ class Panel {
   }
 }
 
-const listed = (values, digits = 2) => values.map((it) => (digits > 2 ? it.toFixed(digits) : signed(it))).join(" ");
-
 function sums({ numbers, positions }) {
   // Of degrees 0 to 3: charges times harmonics, over all points.
   const all = positions.map(degrees);
@@ -130,17 +127,10 @@ function reach(coefficients, l) {
   return most || 1;
 }
 
-function make(tag, style, ...children) {
-  const made = Object.assign(document.createElement(tag), { style });
-  made.append(...children);
-  return made;
-}
-
 function view(parent) {
   // A place for a scene, with words below.
-  const box = make("div", ""), caption = make("p", "font-size: 0.9rem; text-align: center");
-  parent.append(make("div", "flex: 1 1 9rem; max-width: 17rem; min-width: 0", box, caption));
-  return { box, caption };
+  const around = place(parent, "flex: 1 1 9rem; max-width: 17rem; min-width: 0");
+  return { box: place(around, ""), caption: place(around, "font-size: 0.9rem; text-align: center") };
 }
 
 function python({ numbers, positions }, R) {

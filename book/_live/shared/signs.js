@@ -1,6 +1,8 @@
 // Numbers with a sign, drawn as in `dmol_molnet.figures.space.matrix`: orange is positive, blue negative; so that
 // colour is not alone, squares bear + or −, and bars go to one side or the other.
 
+import { signed } from "../../../dmol_molnet/live/stage/frame.js";
+
 const SPACE = "http://www.w3.org/2000/svg", RIM = { true: "#d9822b", false: "#2a7fb8" };
 
 export function svg(tag, attributes = {}, ...children) {
@@ -21,9 +23,18 @@ export function drawing(parent, { box, label, style = "" }) {
   return made;
 }
 
-export function text(words, x, y, { size = 0.42, anchor = "middle", bold = false } = {}) {
-  const made = svg("text", { x, y, "font-size": size, "text-anchor": anchor, "font-weight": bold ? 650 : 400 }, words);
+export function place(parent, style) {
+  // A box in an element.
+  const made = Object.assign(document.createElement("div"), { style });
+  parent.append(made);
   return made;
+}
+
+// Numbers in a row: with two digits for readers, with more, and a plain minus, for scripts.
+export const listed = (values, digits = 2) => values.map((it) => (digits > 2 ? it.toFixed(digits) : signed(it))).join(" ");
+
+export function text(words, x, y, { size = 0.42, anchor = "middle", bold = false } = {}) {
+  return svg("text", { x, y, "font-size": size, "text-anchor": anchor, "font-weight": bold ? 650 : 400 }, words);
 }
 
 export function shade(value, colors) {

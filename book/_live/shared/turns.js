@@ -79,10 +79,10 @@ export function byHand(frame, scenes, turn, label) {
   });
 }
 
-export function cross3(scene, reach) {
+export function axes(scene, reach) {
   // The axes x and y of the screen as thin lines, with letters; z points to the reader.
   scene.line([[-reach, 0, 0], [reach, 0, 0]]);
   scene.line([[0, -reach, 0], [0, reach, 0]]);
-  scene.text("x", [1.08 * reach, 0, 0], { size: 0.16 * reach });
-  scene.text("y", [0, 1.08 * reach, 0], { size: 0.16 * reach });
+  scene.text("x", [1.08 * reach, 0, 0], { size: 0.2 * reach });
+  scene.text("y", [0, 1.08 * reach, 0], { size: 0.2 * reach });
 }
