@@ -27,18 +27,18 @@ molnetLive.figures.coupling = async (element) => {
   let found;
   const paint = () => {
     found = products();
-    const { a, b } = vectors, [known, area] = [dot(a, b), cross(a, b)];
+    const { a, b } = vectors, known = dot(a, b), area = cross(a, b), whole = dot(a, a) * dot(b, b);
     tips.place(scaled([...a, ...b], ZOOM));
     [a, b].forEach((it, k) => arrows.set(k, [0, 0, 0], scaled(it, Math.max(ZOOM - radius / (norm(it) || 1), 0))));
     third.set(0, [0, 0, 0], scaled(area, ZOOM));
     name.at(scaled(area, ZOOM + 0.5 / (norm(area) || 1))), name.visible(norm(area) > 0.1);
     nine.set(yzx(a).map((x) => scaled(yzx(b), x / most)), a, b);
     three.set(found);
-    const parts = found.map((it) => dot(it, it)), whole = dot(a, a) * dot(b, b);
-    const theta = whole ? (Math.atan2(norm(area), known) * 180) / Math.PI : NaN, angle = whole ? `${signed(theta, 0)}°` : "none";
+    const parts = found.map((it) => dot(it, it)), some = whole > 1e-12;
+    const theta = (Math.atan2(norm(area), known) * 180) / Math.PI, angle = some ? `${signed(theta, 0)}°` : "none";
     scene.describe(`Vectors a, ${listed(a)}, and b, ${listed(b)}, with the angle ${angle}; and a × b, ${listed(area)}`);
     frame.numbers({
-      a: listed(a, 6), b: listed(b, 6), dot: known, cross: listed(area, 6), whole, angle: whole ? theta : "none",
+      a: listed(a, 6), b: listed(b, 6), dot: known, cross: listed(area, 6), whole, angle: some ? theta : "none",
       ...Object.fromEntries(found.flatMap((it, l) => [[`product${l}`, listed(it, 6)], [`squares${l}`, parts[l]]])),
     });
     frame.show({

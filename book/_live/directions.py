@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 
 from dmol_molnet import Molecule, so3, symmetry
 from dmol_molnet.figures import in_space, lobes, matrix, show
@@ -15,7 +15,6 @@ from dmol_molnet.figures import tables as fills
 from dmol_molnet.figures.draw import HIGHLIGHT
 from dmol_molnet.figures.style import GRAY, ON_COLOR, Picture, ink, style
 from dmol_molnet.live.page import Figure
-
 
 AXIS, ANGLE = (1.0, 2.0, 2.0), 60.0
 """The rotation in the beginning: that of the chapter's film, in its first picture."""
@@ -91,10 +90,10 @@ def turned() -> Picture:
             panel(ax, l, R, moments(l, molecule.positions, molecule.numbers))
     return show(
         figure,
-        "Above: methanol, turned by 60 degrees about an oblique axis, and its quadrupole as lobes. Below, for degrees 1, 2 "
-        "and 3: numbers before the rotation, a matrix, and the numbers now, the matrix times those before. All three, "
-        f"five, seven have changed; their lengths have not. The five were {listed(so3.wigner_d(2, R).T @ now)}, and are "
-        f"now {listed(now)}.",
+        "Above: methanol, turned by 60 degrees about an oblique axis, and its quadrupole as lobes. Below, for degrees "
+        "1, 2 and 3: numbers before the rotation, a matrix, and the numbers now, the matrix times those before. The "
+        "three, the five and the seven have changed; their lengths have not. "
+        f"The five were {listed(so3.wigner_d(2, R).T @ now)}, and are now {listed(now)}.",
     )
 
 
@@ -118,7 +117,7 @@ def panel(ax: Axes, l: int, R: np.ndarray, before: np.ndarray) -> None:
     ax.set_title(f"l = {l}: D{'¹²³'[l - 1]}" + (" = R" if l == 1 else ""))
 
 
-# ------------------------------------------------------------------------------------------------ products of two vectors
+# ------------------------------------------------------------------------------------------------ coupling
 
 PAIR = np.array([[1.4, 0.2, 0.3], [0.7, 0.8, -0.8]])
 """The two vectors in the beginning, [2, 3]."""
@@ -166,9 +165,9 @@ def coupled() -> Picture:
             upright_bars(ax, l, products[l] / most / (2 / 3) ** 0.5)
     return show(
         figure,
-        f"Two vectors a and b, and a × b. The nine products of their components fall into one, {listed(products[0])}, three, "
-        f"{listed(products[1])}, and five numbers, {listed(products[2])}, drawn as bars and as lobes. Their squares add up "
-        f"to {nine.ravel() @ nine.ravel():.2f}, as those of the nine.",
+        "Two vectors a and b, and a × b. The nine products of their components fall into one number, "
+        f"{listed(products[0])}, three, {listed(products[1])}, and five, {listed(products[2])}, drawn as bars and as "
+        f"lobes. Their squares add up to {np.sum(nine**2):.2f}, as those of the nine do.",
     )
 
 
@@ -195,7 +194,62 @@ def upright_bars(ax: Axes, l: int, values: np.ndarray) -> None:
     ax.tick_params(axis="x", length=0)
 
 
+# ------------------------------------------------------------------------------------------------ angle
+
+DIRECTIONS = np.array([[1, 0, 0], [-0.6, 0.8, 0]])
+"""The chapter's two neighbours, [2, 3]; in the beginning they are turned, so that no harmonic vanishes."""
+
+DEGREE = 2
+
+
+def angle() -> dict:
+    """Two directions, and a degree."""
+    a, b = (DIRECTIONS @ about(AXIS, ANGLE).T).tolist()
+    return {"a": a, "b": b, "degree": DEGREE}
+
+
+def added() -> Picture:
+    """Two directions; the products of their harmonics, bar upon bar; and the curve that the sum lies on."""
+    a, b = DIRECTIONS @ about(AXIS, ANGLE).T
+    n, P, t = 2 * DEGREE + 1, np.polynomial.Legendre.basis(DEGREE), np.degrees(np.arccos(a @ b))
+    products = np.prod(so3.spherical_harmonics(DEGREE, np.stack([a, b]))[:, DEGREE**2 :], axis=0)
+    sums = products.cumsum()
+    with style():
+        figure = Drawing(figsize=(8.2, 3.3), layout="constrained")
+        left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.15, 1.15])
+        left.add_patch(Circle((0, 0), 1, fill=False, ec=GRAY, lw=0.8))
+        for name, vector in [("a", a), ("b", b)]:
+            how = {"arrowstyle": "-|>", "lw": 2.2, "color": ink(left), "shrinkA": 0, "shrinkB": 0}
+            left.annotate("", vector[:2], (0, 0), arrowprops=how)
+            left.text(*(1.2 * vector[:2] / np.linalg.norm(vector[:2])), name, fontsize=11, **MIDDLE)
+        left.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", title=f"an angle of {t:.0f}°")
+        left.set_axis_off()
+        m = np.arange(-DEGREE, DEGREE + 1)
+        middle.bar(m, products, bottom=sums - products, width=0.6, color=[EDGE[value > 0] for value in products])
+        for k, value in enumerate(products):
+            middle.plot([m[k] - 0.3, m[k] + 0.7], [sums[k], sums[k]], color=ink(middle), lw=0.9)
+            if abs(value) > 0.6:
+                middle.text(m[k], sums[k] - value / 2, "+" if value > 0 else "−", fontsize=9, **MIDDLE)
+        middle.set_xticks(m, [f"{k}".replace("-", "−") for k in m])
+        middle.set(ylim=(-n, n), xlabel="m", title="products, added up", yticks=[-n, 0, n])
+        angles = np.linspace(0, 180, 91)
+        right.plot(angles, n * P(np.cos(np.radians(angles))), color=ink(right))
+        right.plot([0, t], [sums[-1]] * 2, ls=(0, (3, 2)), color=HIGHLIGHT)
+        right.plot(t, n * P(np.cos(np.radians(t))), "o", color=HIGHLIGHT)
+        right.set(ylim=(-n, n), xlim=(0, 180), xticks=[0, 90, 180], yticks=[], xlabel="angle θ (degrees)")
+        right.set_title(f"{n} P{'₀₁₂₃'[DEGREE]}(cos θ)")
+        for ax in (middle, right):
+            ax.axhline(0, color=GRAY, lw=0.8)
+    return show(
+        figure,
+        f"Two directions with an angle of {t:.0f} degrees. The products of their harmonics of degree 2, "
+        f"{listed(products)}, drawn one after the other, add up to {sums[-1]:.2f}; on the curve of 5 times Legendre's "
+        "polynomial of the cosine, the dot of this angle lies at the same height.",
+    )
+
+
 FIGURES = {
     "turning": Figure(turned, data=turning),
+    "angle": Figure(added, data=angle),
     "coupling": Figure(coupled, data=coupling),
 }

@@ -3,7 +3,8 @@
 
 import { signed } from "../../../dmol_molnet/live/stage/frame.js";
 
-const SPACE = "http://www.w3.org/2000/svg", RIM = { true: "#d9822b", false: "#2a7fb8" };
+const SPACE = "http://www.w3.org/2000/svg";
+export const RIM = { true: "#d9822b", false: "#2a7fb8" };
 
 export function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SPACE, tag);
