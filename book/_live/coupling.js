@@ -1,23 +1,25 @@
 // Two vectors in the hand, and their three products: a number, a vector, and five numbers.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Bars, Squares, drawing, listed, place, set, svg, text } from "./shared/signs.js";
-import { about, apply, byHand, axes, cross, degrees, dot, norm, scaled, yzx } from "./shared/turns.js";
+import { Bars, ROW, Squares, drawing, listed, place, read, rename, set, svg, text } from "./shared/signs.js";
+import { about, apply, byHand, axes, cross, dot, lobesOf, norm, scaled, yzx } from "./shared/turns.js";
 
-const COLUMNS = [1.7, 5.3, 9.8], WIDE = 12.4, TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
-const ZOOM = 2, FULL = 0.82; // Å of the scene for a vector of 1; what one number of a product is at most, √(2/3) of |a||b|
+const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
+const COLUMNS = [1.7, 5.3, 9.8], WIDE = 12.4; // of the drawing: the middles of the three, and its width
+const ZOOM = 2, FULL = 0.82; // Å of the scene for a vector of 1; a number of a product is at most √(2/3) |a||b|
 
 molnetLive.figures.coupling = async (element) => {
   // tables: √(2l + 1) C of 1 x 1 -> l, [3][3][2l + 1]; longest: of a and b
-  const { a, b, tables, longest, colors } = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const { a, b, tables, longest, colors } = read(element);
   await molnetLive.load("stage");
-  const { Scene } = molnetLive.stage, frame = new Frame(element), most = longest ** 2, radius = molnetLive.style.radii.H;
-  const vectors = { a, b };
+  const { Scene } = molnetLive.stage, frame = new Frame(element), radius = molnetLive.style.radii.H;
+  const vectors = { a, b }, most = longest ** 2;
 
-  const row = place(frame.stage, "align-items: center; display: flex; flex: 1 0 100%; gap: 1rem; justify-content: center");
+  const row = place(frame.stage, `${ROW}; align-items: center`);
   const scene = new Scene(place(row, "flex: 3 1 9rem; max-width: 18rem; min-width: 0"), { reach: [4.2, 4.2] });
   axes(scene, 3.7);
-  const arrows = scene.arrows(2), third = scene.arrows(1, { color: molnetLive.style.highlight }), name = scene.text("a × b", [0, 0, 0], { size: 0.7 });
+  const arrows = scene.arrows(2), third = scene.arrows(1, { color: molnetLive.style.highlight });
+  const name = scene.text("a × b", [0, 0, 0], { size: 0.7 });
   const tips = scene.molecule(["H", "H"], [], { letters: ["a", "b"], grab: true });
   const nine = new Nine(row, colors), three = new Three(frame.stage, Scene, tables, most);
 
@@ -36,19 +38,17 @@ molnetLive.figures.coupling = async (element) => {
     three.set(found);
     const parts = found.map((it) => dot(it, it)), some = whole > 1e-12;
     const theta = (Math.atan2(norm(area), known) * 180) / Math.PI, angle = some ? `${signed(theta, 0)}°` : "none";
+    const added = `${parts.map((it) => signed(it)).join(" + ")} = ${signed(parts[0] + parts[1] + parts[2])}`;
     scene.describe(`Vectors a, ${listed(a)}, and b, ${listed(b)}, with the angle ${angle}; and a × b, ${listed(area)}`);
     frame.numbers({
       a: listed(a, 6), b: listed(b, 6), dot: known, cross: listed(area, 6), whole, angle: some ? theta : "none",
       ...Object.fromEntries(found.flatMap((it, l) => [[`product${l}`, listed(it, 6)], [`squares${l}`, parts[l]]])),
     });
-    frame.show({
-      "angle": angle, "squares": `${parts.map((it) => signed(it)).join(" + ")} = ${signed(parts[0] + parts[1] + parts[2])}`,
-      "|a|² |b|²": signed(whole),
-    });
+    frame.show({ "angle": angle, "squares": added, "|a|² |b|²": signed(whole) });
   };
 
-  const told = () => `a · b is ${signed(dot(vectors.a, vectors.b))}, a × b has the length ${signed(norm(cross(vectors.a, vectors.b)))}, `
-    + `the five have ${signed(norm(found[2]))}.`;
+  const told = () => `a · b is ${signed(dot(vectors.a, vectors.b))}, a × b has the length `
+    + `${signed(norm(cross(vectors.a, vectors.b)))}, the five have ${signed(norm(found[2]))}.`;
   const put = (key, to) => {
     // No longer than the longest.
     vectors[key] = scaled(to, Math.min(1, longest / (norm(to) || 1)));
@@ -61,7 +61,7 @@ molnetLive.figures.coupling = async (element) => {
   scene.onrelease = () => tips.mark(null);
 
   const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Vectors" });
-  element.querySelector('[aria-label="Move the chosen atom"]').setAttribute("aria-label", "Move the chosen vector");
+  rename(element, "Move the chosen atom", "Move the chosen vector");
   frame.button("b = a", () => put("b", vectors.a), frame.controls);
   frame.button("b ⊥ a", () => put("b", upright(vectors)), frame.controls);
   byHand(frame, [scene, three.scene], (around, by) => {
@@ -73,7 +73,7 @@ molnetLive.figures.coupling = async (element) => {
   frame.reset(() => (Object.assign(vectors, { a, b }), hand.choose(null), paint()));
   frame.copy(() => [
     "import numpy as np; from dmol_molnet import so3",
-    `a, b = np.array([${vectors.a.map(digits)}])[[1, 2, 0]], np.array([${vectors.b.map(digits)}])[[1, 2, 0]]  # y, z, x`,
+    `a, b = np.array([[${vectors.a.map(digits)}], [${vectors.b.map(digits)}]])[:, [1, 2, 0]]  # as y, z, x`,
     'print([(2 * l + 1) ** 0.5 * np.einsum("ijk,i,j->k", so3.clebsch_gordan(1, 1, l), a, b) for l in range(3)])',
   ].join("\n"), "Copy as Python");
   paint();
@@ -102,7 +102,8 @@ class Nine {
 
   set(values) {
     this.squares.set(values);
-    set(this.box, { "aria-label": `The nine products of components, over their largest: ${values.map((it) => listed(it)).join("; ")}` });
+    const rows = values.map((it) => listed(it)).join("; ");
+    set(this.box, { "aria-label": `The nine products of components, as shares of the largest possible: ${rows}` });
   }
 }
 
@@ -115,7 +116,7 @@ function component(letter, k, x, y) {
 class Three {
   // The products as lobes, and below them as bars; bars of all degrees have one scale.
   constructor(parent, Scene, tables, most) {
-    this.most = most;
+    this.most = most, this.forms = tables.map((_, l) => lobesOf(l));
     const column = place(parent, "flex: 1 0 100%; margin: 0 auto; max-width: 36rem; min-width: 0");
     const middle = (l) => (7.4 * (COLUMNS[l] - WIDE / 2)) / WIDE; // the scene is as wide as the drawing below
     this.scene = new Scene(place(column, ""), { reach: [3.7, 1.05] });
@@ -135,7 +136,7 @@ class Three {
     products.forEach((c, l) => {
       this.bars[l].set(scaled(c, 1 / (FULL * this.most)));
       const scale = 1.25 / (Math.sqrt(2 * l + 1) * this.most);
-      this.lobes[l].set((...n) => scale * dot(c, degrees(n)[l]));
+      this.lobes[l].set(this.forms[l](c, scale));
     });
     const words = products.map((c, l) => `degree ${l}: ${listed(c)}`).join("; ");
     this.scene.describe(`The three products as lobes; ${words}`);

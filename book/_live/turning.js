@@ -1,28 +1,31 @@
 // A rotation in the hand: what it does to a molecule, and to its numbers of degree 1, 2 and 3.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Bars, Squares, drawing, listed, place, set, svg, text } from "./shared/signs.js";
-import { about, angleOf, apply, axes, byHand, degrees, dot, norm, scaled, times, wigner } from "./shared/turns.js";
+import { Bars, ROW, Squares, drawing, listed, place, read, set, svg, text } from "./shared/signs.js";
+import {
+  about, angleOf, apply, axes, byHand, degrees, dot, lobesOf, norm, scaled, times, wigner,
+} from "./shared/turns.js";
 
 const DEGREES = [1, 2, 3], NAMES = { 1: "three", 2: "five", 3: "seven" };
 
 molnetLive.figures.turning = async (element) => {
-  const { clouds, axis, angle, colors } = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const { clouds, axis, angle, colors } = read(element);
   await molnetLive.load("stage");
   const { Scene } = molnetLive.stage, frame = new Frame(element);
-  let cloud = clouds.methanol, l = 2, R, before, D, now;
+  let cloud = clouds.methanol, l = 2, R, before, most, D, now;
 
-  const row = place(frame.stage, "display: flex; flex: 1 0 100%; gap: 1rem; justify-content: center");
+  const row = place(frame.stage, ROW);
   const left = view(row), right = view(row);
   const scene = new Scene(left.box, { reach: [2.6, 2.6] }), shape = new Scene(right.box, { reach: [1.35, 1.35] });
   axes(scene, 2.3), axes(shape, 1.19);
   const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds), arrow = scene.arrows(1);
-  const lobes = shape.surface(() => 0), panels = DEGREES.map((degree) => new Panel(frame.stage, degree, colors));
+  const form = [0, ...DEGREES].map(lobesOf), lobes = shape.surface(() => 0);
+  const panels = DEGREES.map((degree) => new Panel(frame.stage, degree, colors));
 
   const begin = (key) => {
     // Another cloud: its numbers before the rotation.
     cloud = clouds[key];
-    before = sums(cloud);
+    before = sums(cloud), most = before.map(reach);
     molecule.visible(key === "methanol"), arrow.visible(key === "direction");
   };
 
@@ -33,8 +36,7 @@ molnetLive.figures.turning = async (element) => {
     if (cloud === clouds.methanol) molecule.place(x.flat());
     else arrow.set(0, [0, 0, 0], scaled(x[0], 2));
     panels.forEach((panel) => panel.set(D[panel.l], before[panel.l], now[panel.l]));
-    const most = reach(before[l], l);
-    lobes.set((...n) => dot(now[l], degrees(n)[l]) / most);
+    lobes.set(form[l](now[l], 1 / most[l]));
     left.caption.textContent = cloud === clouds.methanol ? "methanol, turned" : "a direction n, turned";
     right.caption.textContent = `its ${2 * l + 1} numbers of l = ${l}, as lobes`;
     scene.describe(`${left.caption.textContent} by ${signed(angleOf(R), 0)} degrees`);
@@ -42,8 +44,9 @@ molnetLive.figures.turning = async (element) => {
     const lengths = DEGREES.map((k) => norm(now[k]));
     frame.numbers({
       angle: angleOf(R), rotation: JSON.stringify(R), degree: String(l),
-      ...Object.fromEntries(DEGREES.flatMap((k) => [[`length${k}`, lengths[k - 1]], [`before${k}`, listed(before[k], 6)],
-        [`numbers${k}`, listed(now[k], 6)]])),
+      ...Object.fromEntries(DEGREES.flatMap((k) => [
+        [`length${k}`, lengths[k - 1]], [`before${k}`, listed(before[k], 6)], [`numbers${k}`, listed(now[k], 6)],
+      ])),
     });
     frame.show({ "turned by": `${signed(angleOf(R), 0)}°`,
       ...Object.fromEntries(DEGREES.map((k) => [`length of the ${NAMES[k]}`, unit(signed(lengths[k - 1]), k)])) });
@@ -53,8 +56,8 @@ molnetLive.figures.turning = async (element) => {
   const turn = (around, by) => {
     R = times(about(around, by), R);
     paint();
-    frame.tell(`Turned by ${signed(angleOf(R), 0)}°. The ${NAMES[l]} numbers are now ${listed(now[l])}; their length is still `
-      + `${signed(norm(now[l]))}.`);
+    frame.tell(`Turned by ${signed(angleOf(R), 0)}°. The ${NAMES[l]} numbers are now ${listed(now[l])}; their length `
+      + `is still ${signed(norm(now[l]))}.`);
   };
 
   let slid = angle;
@@ -66,8 +69,8 @@ molnetLive.figures.turning = async (element) => {
     label: "what turns", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
     act: (key) => {
       begin(key), paint();
-      frame.tell(key === "methanol" ? "Methanol: nuclear charges times harmonics, added up." : "One direction, first along z: there, "
-        + "all harmonics vanish but that of m = 0.");
+      frame.tell(key === "methanol" ? "Methanol: nuclear charges times harmonics, added up."
+        : "One direction, before along z, where all harmonics vanish but that of m = 0.");
     },
   });
   const which = frame.choice({
@@ -87,26 +90,29 @@ molnetLive.figures.turning = async (element) => {
 };
 
 class Panel {
-  // D of one degree as squares; above its columns the numbers before, right of its rows the numbers now: D times before.
+  // D of one degree as squares; above its columns the numbers before, beside its rows the numbers now: D times those.
   constructor(parent, l, colors) {
     const n = 2 * l + 1, [width, height] = [n + 3.4, n + 3.6];
     Object.assign(this, { l, squares: new Squares(n, n, colors) });
-    this.box = drawing(parent, { box: [-0.8, -3.4, width, height], label: "", style: `flex: ${width} 1 ${1.35 * width}rem; max-width: ${2.5 * width}rem` });
+    const style = `flex: ${width} 1 ${1.35 * width}rem; max-width: ${2.5 * width}rem`; // cells of one size in all
+    this.box = drawing(parent, { box: [-0.8, -3.4, width, height], label: "", style });
     this.above = new Bars(n, { length: 1.1, open: true }), this.beside = new Bars(n, { length: 1.1, across: true });
+    const title = l === 1 ? "l = 1: D¹ = R" : `l = ${l}: D${" ²³"[l - 1]}`;
     this.box.append(
-      text(l === 1 ? "l = 1: D¹ = R" : `l = ${l}: D${" ²³"[l - 1]}`, 0, -2.85, { size: 0.5, anchor: "start", bold: true }),
+      text(title, 0, -2.85, { size: 0.5, anchor: "start", bold: true }),
       text("before", n + 1.35, -1.3, {}), text("now", n + 1.35, -0.15, {}),
       this.squares.element, svg("g", { transform: "translate(0 -1.4)" }, this.above.element),
       svg("g", { transform: `translate(${n + 1.35} 0)` }, this.beside.element),
     );
-    for (let k = 0; k < n; k++) this.box.append(text(l === 1 ? "yzx"[k] : signed(k - l, 0), -0.4, k + 0.65, { size: 0.4 }));
+    for (let k = 0; k < n; k++)
+      this.box.append(text(l === 1 ? "yzx"[k] : signed(k - l, 0), -0.4, k + 0.65, { size: 0.4 }));
   }
 
   set(D, before, now) {
     const size = norm(before) || 1;
     this.squares.set(D), this.above.set(scaled(before, 1 / size)), this.beside.set(scaled(now, 1 / size));
-    set(this.box, { "aria-label": `The matrix of degree ${this.l}, its rows: ${D.map((row) => listed(row)).join("; ")}. `
-      + `Numbers before: ${listed(before)}. Numbers now: ${listed(now)}.` });
+    set(this.box, { "aria-label": `The matrix of degree ${this.l}, its rows: ${D.map((row) => listed(row)).join("; ")}.`
+      + ` Numbers before: ${listed(before)}. Numbers now: ${listed(now)}.` });
   }
 }
 
@@ -122,7 +128,8 @@ function reach(coefficients, l) {
   for (let i = 0; i <= 36; i++)
     for (let j = 0; j < 72; j++) {
       const [polar, phi] = [(i * Math.PI) / 36, (j * Math.PI) / 36], r = Math.sin(polar);
-      most = Math.max(most, Math.abs(dot(coefficients, degrees([r * Math.cos(phi), r * Math.sin(phi), Math.cos(polar)])[l])));
+      const Y = degrees([r * Math.cos(phi), r * Math.sin(phi), Math.cos(polar)])[l];
+      most = Math.max(most, Math.abs(dot(coefficients, Y)));
     }
   return most || 1;
 }

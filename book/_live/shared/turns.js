@@ -17,7 +17,8 @@ export function degrees(x) {
 // and on each of them eight directions.  Products of two harmonics have degree 6 at most.
 const SPHERE = [-1, 1].flatMap((up) =>
   [-1, 1].flatMap((sign) => {
-    const z = up * Math.sqrt(3 / 7 + ((sign * 2) / 7) * Math.sqrt(6 / 5)), weight = (18 - sign * Math.sqrt(30)) / 72 / 8;
+    const z = up * Math.sqrt(3 / 7 + ((sign * 2) / 7) * Math.sqrt(6 / 5));
+    const weight = (18 - sign * Math.sqrt(30)) / 72 / 8;
     return Array.from({ length: 8 }, (_, k) => {
       const phi = (k * Math.PI) / 4, r = Math.sqrt(1 - z * z), n = [r * Math.cos(phi), r * Math.sin(phi), z];
       return { n, weight, Y: degrees(n) };
@@ -27,13 +28,24 @@ const SPHERE = [-1, 1].flatMap((up) =>
 export function wigner(R) {
   // The matrices [[1 x 1], [3 x 3], [5 x 5], [7 x 7]] with Y(R n) = D Y(n): since the mean of Y Yᵀ is 1, D is that of
   // Y(R n) Y(n)ᵀ.
-  const D = Array.from({ length: L_MAX + 1 }, (_, l) => Array.from({ length: 2 * l + 1 }, () => Array(2 * l + 1).fill(0)));
+  const zeros = (n) => Array.from({ length: n }, () => Array(n).fill(0)), D = [];
+  for (let l = 0; l <= L_MAX; l++) D.push(zeros(2 * l + 1));
   for (const { n, weight, Y } of SPHERE) {
     const turned = degrees(apply(R, n));
     for (const [l, block] of D.entries())
       block.forEach((row, i) => row.forEach((_, j) => (row[j] += weight * turned[l][i] * Y[l][j])));
   }
   return D;
+}
+
+export function lobesOf(l) {
+  // (c, scale) -> the function of a direction, scale times the sum of c_m Y_lm, for a surface of the scene: it asks for
+  // the same directions in the same order each time, so their harmonics are kept.
+  const kept = [];
+  return (c, scale = 1) => {
+    let k = 0;
+    return (...n) => scale * dot(c, (kept[k++] ??= degrees(n)[l]));
+  };
 }
 
 export const ONE = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
@@ -66,10 +78,10 @@ export function angleOf(R) {
 }
 
 export function byHand(frame, scenes, turn, label) {
-  // The reader turns what is shown, not the view: drags in the scenes, buttons and arrow keys call turn(axis [3], angle).
+  // The reader turns what is shown, not the view: drags in scenes, buttons and arrow keys call turn(axis [3], angle).
   for (const scene of scenes) scene.turn = turn;
   frame.turns({ turn });
-  const group = frame.buttons.querySelector('.live-turns[aria-label="Turn the view"]'), step = Math.PI / 36;
+  const group = frame.buttons.querySelector('[aria-label="Turn the view"]'), step = Math.PI / 36;
   group.setAttribute("aria-label", label);
   const keys = { ArrowLeft: [0, -1, 0], ArrowRight: [0, 1, 0], ArrowUp: [-1, 0, 0], ArrowDown: [1, 0, 0] };
   group.addEventListener("keydown", (event) => {
