@@ -150,7 +150,9 @@ class Sums {
       const [from, to] = [y(sum), y((sum += value))], height = Math.abs(to - from);
       const x = LEFT + (k + 0.2) * wide, middle = x + 0.3 * wide, fill = RIM[value > 0];
       made.push(svg("rect", { x, y: Math.min(from, to), width: 0.6 * wide, height: Math.max(height, 0.03), fill }));
-      if (height > 0.3) made.push(text(value > 0 ? "+" : "\u2212", middle, (from + to) / 2 + 0.11, { size: 0.34 }));
+      const mark = text(value > 0 ? "+" : "\u2212", middle, (from + to) / 2 + 0.11, { size: 0.34 });
+      mark.style.fill = molnetLive.style.onColor;
+      if (height > 0.3) made.push(mark);
       made.push(svg("path", { d: `M${x} ${to}h${wide}`, ...ink }));
       made.push(text(signed(k - l, 0), middle, HIGH + 0.4, { size: 0.32 }));
     });

@@ -229,7 +229,8 @@ def added() -> Picture:
         for k, value in enumerate(products):
             middle.plot([m[k] - 0.3, m[k] + 0.7], [sums[k], sums[k]], color=ink(middle), lw=0.9)
             if abs(value) > 0.6:
-                middle.text(m[k], sums[k] - value / 2, "+" if value > 0 else "−", fontsize=9, **MIDDLE)
+                at = m[k], sums[k] - value / 2
+                middle.text(*at, "+" if value > 0 else "−", color=ON_COLOR, fontsize=9, **MIDDLE)
         middle.set_xticks(m, [f"{k}".replace("-", "−") for k in m])
         middle.set(ylim=(-n, n), xlabel="m", title="products, added up", yticks=[-n, 0, n])
         angles = np.linspace(0, 180, 91)
