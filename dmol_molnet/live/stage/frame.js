@@ -34,7 +34,7 @@ export class Frame {
     this.list = node("dl", { className: "live-numbers" });
     this.buttons = node("div", { className: "live-buttons" });
     this.sentence = node("p", { className: "live-sentence", aria: { live: "polite" } });
-    this.body = node("div", { className: "live-body" }, this.stage, this.controls, this.list, this.buttons, this.sentence);
+    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.controls, this.buttons, this.sentence);
     element.querySelector(".live-still").after(this.body);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.inView = true;
