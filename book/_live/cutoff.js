@@ -24,7 +24,7 @@ molnetLive.figures.cutoff = async (element) => {
   const charts = job.charts.map((one, k) => chart(picture, one, STRIP + k * (CHART + GAP), cutoff));
   const atoms = strip(picture, cutoff);
   const curves = Object.fromEntries(Object.keys(LINES).map((name) => [name, sampled(pair, name, job.range)]));
-  legend(charts[1]);
+  legend(picture, charts[1]);
 
   const paint = () => {
     const now = pair.at(r, ending), [inside, outside] = [cutoff - INSIDE, cutoff].map((at) => pair.at(at, ending));
@@ -148,7 +148,7 @@ function chart(picture, { name, limits: [low, high], ticks }, top, cutoff) {
   };
 }
 
-function legend({ top }) {
+function legend(picture, { top }) {
   // The three lines by name, in a free corner of the energies
   const group = svg("g");
   Object.entries(LINES).forEach(([name, [stroke, dash]], k) => {
@@ -156,7 +156,7 @@ function legend({ top }) {
     group.append(svg("path", { d: `M${x} ${y}h22`, stroke, "stroke-width": 2.2, "stroke-dasharray": dash }),
       text(name, { x: x + 27, y, "text-anchor": "start", "font-size": 11.5 }));
   });
-  document.querySelector('[data-figure="cutoff"] .live-stage svg').append(group);
+  picture.append(group);
 }
 
 function strip(picture, cutoff) {
