@@ -6,11 +6,13 @@ import { Pair } from "./shared/pair.js";
 import { set, svg, text } from "./shared/pen.js";
 
 const { style } = molnetLive;
-const LINES = { cosine: ["#5a9a3c", "none"], kink: ["#d9822b", "7 4"], jump: ["#2a7fb8", "1.5 4"] }; // as in the chapter
+// As in the chapter
+const LINES = { cosine: ["#5a9a3c", "none"], kink: ["#d9822b", "7 4"], jump: ["#2a7fb8", "1.5 4"] };
 const WIDTH = 400, LEFT = 62, RIGHT = 390, FROM = -0.35, TO = 6; // px, and Å from edge to edge
 const STRIP = 74, CHART = 104, GAP = 16, HEIGHT = STRIP + 3 * (CHART + GAP) + 34;
 const ATOMS = 46, BALL = 0.55, FORCE = 9; // px from above, Å, Å an eV/Å
 const PIECES = 160, INSIDE = 1e-9; // of a curve up to the cutoff; Å before it
+const DOTTED = { stroke: style.gray, "stroke-width": 1.2, "stroke-dasharray": "2 3" };
 const across = (r) => LEFT + ((r - FROM) / (TO - FROM)) * (RIGHT - LEFT);
 
 molnetLive.figures.cutoff = async (element) => {
@@ -39,10 +41,11 @@ molnetLive.figures.cutoff = async (element) => {
     frame.numbers({ ending, distance: r, ...now, filters: now.filters.map((w) => w.toFixed(6)).join(" "), ...jumps });
     frame.show({
       "energy": `${signed(now.energy, 3)} eV`, "force on H": `${signed(now.force, 3)} eV/Å`,
-      "at the cutoff, the energy jumps by": `${signed(jumps.energyJump, 3)} eV`, "the force by": `${signed(jumps.forceJump, 3)} eV/Å`,
+      "at the cutoff, the energy jumps by": `${signed(jumps.energyJump, 3)} eV`,
+      "the force by": `${signed(jumps.forceJump, 3)} eV/Å`,
     });
-    picture.setAttribute("aria-label", `O, and H at ${r.toFixed(2)} Å, ${r < cutoff ? "inside" : "beyond"} the cutoff; filters, `
-      + `energy and force against their distance, with a mark at that of H. Filters end in a ${ending}.`);
+    picture.setAttribute("aria-label", `O, and H at ${r.toFixed(2)} Å, ${r < cutoff ? "inside" : "beyond"} the cutoff; `
+      + `filters, energy and force against their distance, with a mark at that of H. Filters end in a ${ending}.`);
     return { now, jumps };
   };
 
@@ -52,7 +55,7 @@ molnetLive.figures.cutoff = async (element) => {
     const { now, jumps } = paint(), crossed = before !== r < cutoff;
     const where = `${r.toFixed(2)} ångström, ${r < cutoff ? "inside the cutoff" : "beyond the cutoff"}`;
     frame.tell(crossed
-      ? `Through the cutoff: ${said("the energy", jumps.energyJump)}, ${said("the force", jumps.forceJump)}.`
+      ? `Through the cutoff: ${both(jumps)}.`
       : `${where}: energy ${signed(now.energy, 3)}, force ${signed(now.force, 3)}.`);
   };
 
@@ -64,7 +67,7 @@ molnetLive.figures.cutoff = async (element) => {
     act: (name) => {
       ending = name;
       const { jumps } = paint();
-      frame.tell(`With a ${name}: ${said("the energy", jumps.energyJump)} at the cutoff, ${said("the force", jumps.forceJump)}.`);
+      frame.tell(`With a ${name}, at the cutoff: ${both(jumps)}.`);
     },
   });
   frame.reset(() => {
@@ -94,26 +97,30 @@ molnetLive.figures.cutoff = async (element) => {
 };
 
 const said = (what, jump) => (Math.abs(jump) < 1e-6 ? `${what} does not jump` : `${what} jumps by ${signed(jump, 3)}`);
+const both = ({ energyJump, forceJump }) => `${said("the energy", energyJump)}, ${said("the force", forceJump)}`;
 
 function sampled(pair, ending, [first, last]) {
   // Curves of filters, energy and force, in two pieces, so that no line is drawn along a jump: [[[r, value], …], …]
   const { cutoff } = pair;
   const line = (from, to, n) => Array.from({ length: n + 1 }, (_, k) => from + ((to - from) * k) / n);
-  const sides = [line(first, cutoff - INSIDE, PIECES), line(cutoff, last, 1)].map((all) => all.map((r) => [r, pair.at(r, ending)]));
-  const of = (value) => sides.map((all) => all.map(([r, found]) => [r, value(found)]));
-  return { filters: pair.features[0].y.map((_, k) => of((it) => it.filters[k])), energy: of((it) => it.energy), force: of((it) => it.force) };
+  const sides = [line(first, cutoff - INSIDE, PIECES), line(cutoff, last, 1)];
+  const found = sides.map((all) => all.map((r) => [r, pair.at(r, ending)]));
+  const of = (value) => found.map((all) => all.map(([r, it]) => [r, value(it)]));
+  const filters = pair.features[0].y.map((_, k) => of((it) => it.filters[k]));
+  return { filters, energy: of((it) => it.energy), force: of((it) => it.force) };
 }
 
 function chart(picture, { name, limits: [low, high], ticks }, top, cutoff) {
   // Axes, and what is drawn into them -> {draw(lines), jump(from, to), mark(r, values)}
-  const up = (value) => top + CHART * (1 - (value - low) / (high - low)), bottom = top + CHART, ink = { stroke: "currentColor" };
+  const up = (value) => top + CHART * (1 - (value - low) / (high - low)), bottom = top + CHART;
+  const ink = { stroke: "currentColor" }, digits = String(ticks.at(-1)).split(".")[1]?.length ?? 0;
   picture.append(
     svg("path", { ...ink, fill: "none", d: `M${LEFT} ${top}V${bottom}H${RIGHT}` }),
-    svg("path", { stroke: style.gray, "stroke-width": 1.2, "stroke-dasharray": "2 3", d: `M${across(cutoff)} ${top}V${bottom}` }),
+    svg("path", { ...DOTTED, d: `M${across(cutoff)} ${top}V${bottom}` }),
     text(name, { x: 11, y: top + CHART / 2, "font-size": 12, transform: `rotate(-90 11 ${top + CHART / 2})` }));
   for (const tick of ticks)
     picture.append(svg("path", { ...ink, d: `M${LEFT} ${up(tick)}h-4` }),
-      text(signed(tick, tick ? String(ticks.at(-1)).split(".")[1]?.length ?? 1 : 0), { x: LEFT - 8, y: up(tick), "text-anchor": "end", "font-size": 11.5 }));
+      text(signed(tick, tick ? digits : 0), { x: LEFT - 8, y: up(tick), "text-anchor": "end", "font-size": 11.5 }));
   const last = top > STRIP + CHART + GAP + 1;
   for (const r of [0, 1, 2, 3, 4, 5, 6]) {
     picture.append(svg("path", { ...ink, d: `M${across(r)} ${bottom}v4` }));
@@ -131,7 +138,8 @@ function chart(picture, { name, limits: [low, high], ticks }, top, cutoff) {
       for (const { pieces, color, dash, strong = false } of all)
         for (const piece of pieces) {
           const points = piece.map(([r, value]) => `${across(r).toFixed(1)},${up(value).toFixed(1)}`).join(" ");
-          lines.append(svg("polyline", { points, stroke: color, "stroke-dasharray": dash, "stroke-width": strong ? 3.2 : 1.3 }));
+          const width = strong ? 3.2 : 1.3;
+          lines.append(svg("polyline", { points, stroke: color, "stroke-dasharray": dash, "stroke-width": width }));
         }
     },
     jump: (from, to) => {
@@ -143,7 +151,9 @@ function chart(picture, { name, limits: [low, high], ticks }, top, cutoff) {
     },
     mark: (r, values) => {
       set(now, { d: `M${across(r)} ${top}V${bottom}` });
-      marks.replaceChildren(...values.map((value) => svg("circle", { cx: across(r), cy: up(value), r: values.length > 1 ? 3 : 5, fill: style.highlight })));
+      const size = values.length > 1 ? 3 : 5;
+      const dot = (value) => svg("circle", { cx: across(r), cy: up(value), r: size, fill: style.highlight });
+      marks.replaceChildren(...values.map(dot));
     },
   };
 }
@@ -169,10 +179,11 @@ function strip(picture, cutoff) {
     return group;
   };
   const line = svg("path", { stroke: style.gray, "stroke-width": 3, opacity: 0.5 });
-  const arrow = svg("path", { stroke: "currentColor", "stroke-width": 2.4, fill: "none" }), O = ball("O"), H = ball("H");
+  const arrow = svg("path", { stroke: "currentColor", "stroke-width": 2.4, fill: "none" });
+  const O = ball("O"), H = ball("H");
   set(O, { transform: `translate(${across(0)} 0)` });
   picture.append(
-    svg("path", { stroke: style.gray, "stroke-width": 1.2, "stroke-dasharray": "2 3", d: `M${across(cutoff)} 8V${STRIP}` }),
+    svg("path", { ...DOTTED, d: `M${across(cutoff)} 8V${STRIP}` }),
     text("cutoff", { x: across(cutoff) - 5, y: 12, "text-anchor": "end", "font-size": 12 }), line, O, H, arrow);
   return (r, force) => {
     const x = across(r), long = FORCE * force * scale, tip = 5 * Math.sign(long), start = x + Math.sign(long) * 20;
@@ -184,10 +195,15 @@ function strip(picture, cutoff) {
 
 function python({ channels, layers, radial, seed }, ending, r) {
   // Three lines that compute the same with TensorFlow
-  const f = { cosine: "schnet.cosine_cutoff", kink: "lambda r, c: tf.nn.relu(1 - r / c)", jump: "lambda r, c: tf.cast(r < c, r.dtype)" };
+  const f = {
+    cosine: "schnet.cosine_cutoff", kink: "lambda r, c: tf.nn.relu(1 - r / c)",
+    jump: "lambda r, c: tf.cast(r < c, r.dtype)",
+  };
+  const constants = 'potential.Normalisation({"H": 0, "O": 0}, {"H": 1, "O": 1})';
+  const molecule = `Molecule([8, 1], [[0, 0, 0], [${r}, 0, 0]])`;
   return [
     "import tensorflow as tf; from dmol_molnet import Molecule; from dmol_molnet.nn import potential, schnet",
     `schnet.cosine_cutoff, network = ${f[ending]}, schnet.SchNet(${channels}, ${layers}, ${radial}, seed=${seed})`,
-    `print(potential.Potential(network, potential.Normalisation({"H": 0, "O": 0}, {"H": 1, "O": 1})).energy_and_forces([Molecule([8, 1], [[0, 0, 0], [${r}, 0, 0]])]))`,
+    `print(potential.Potential(network, ${constants}).energy_and_forces([${molecule}]))`,
   ].join("\n");
 }

@@ -20,12 +20,15 @@ molnetLive.figures.moves = async (element) => {
   const moves = { permuted: { order: job.order }, translated: { shift: job.shift }, mirrored: { R: job.mirror } };
   let name, R, made;
 
-  const begin = () => ((name = "forces"), (R = job.turn), (made = { permuted: false, translated: false, mirrored: false }));
+  const begin = () => {
+    name = "forces", R = job.turn, made = { permuted: false, translated: false, mirrored: false };
+  };
   const ask = (m) => asked[name](m).answer;
 
   const paint = () => {
     // Turn and mirror together are one matrix; the shift comes last, and rows may change.
-    const matrix = made.mirrored ? product(R, job.mirror) : R, about = { ...job.functions[name], perAtom: name === "forces" };
+    const matrix = made.mirrored ? product(R, job.mirror) : R;
+    const about = { ...job.functions[name], perAtom: name === "forces" };
     const move = { R: matrix, shift: made.translated ? job.shift : null, order: made.permuted ? job.order : null };
     const copy = moved(first, move), found = judge(ask, first, about, move);
     const [here, there] = [first, copy].map((m) => arrowsOf(asked, name, m));
@@ -37,19 +40,22 @@ molnetLive.figures.moves = async (element) => {
     captions(values);
     const tried = { permuted: made.permuted && moves.permuted, translated: made.translated && moves.translated,
       rotated: turned(R) && { R }, mirrored: made.mirrored && moves.mirrored };
-    lines(`symmetry.report(${name}, molecule${CODE[about.kind]}${about.perAtom ? ", per_atom=True" : ""})`, report(ask, first, about, tried));
+    const more = CODE[about.kind] + (about.perAtom ? ", per_atom=True" : "");
+    lines(`symmetry.report(${name}, molecule${more})`, report(ask, first, about, tried));
     const six = (list) => list.map((value) => value.toFixed(6)).join(" ");
     frame.numbers({
       function: name, before: six(found.before), after: six(found.after), expected: six(found.expected),
-      difference: found.difference, law: found.right ? "holds" : "broken", matrix: matrix.flat().map((value) => value.toFixed(9)).join(" "),
+      difference: found.difference, law: found.right ? "holds" : "broken",
+      matrix: matrix.flat().map((value) => value.toFixed(9)).join(" "),
       moved: Object.keys(made).filter((key) => made[key]).join(" "),
     });
     frame.show({
       "moved, then asked": few(found.after), "asked, then moved": few(found.expected),
       "the law": found.right ? "holds" : `broken by ${few([found.difference])} ${about.unit}`,
     });
-    scene.describe(`A molecule, ${values[0]}, and its copy, ${values[1]}. ${found.right ? "The answer follows." : "The answer does not follow."}`);
-    return found.right ? "the answer follows" : "the answer does not follow";
+    const verdict = found.right ? "the answer follows" : "the answer does not follow";
+    scene.describe(`A molecule, ${values[0]}, and its copy, ${values[1]}: ${verdict}.`);
+    return verdict;
   };
 
   const turn = (about, angle) => {
@@ -63,7 +69,8 @@ molnetLive.figures.moves = async (element) => {
     options: Object.fromEntries(Object.entries(job.functions).map(([key, { words }]) => [key, words])),
     act: (key) => ((name = key), frame.tell(`Asked for the ${job.functions[key].words}: ${paint()}.`)),
   });
-  const checks = Object.entries({ mirrored: "mirror", translated: "shift", permuted: "renumber" }).map(([key, label]) => {
+  const ticks = { mirrored: "mirror", translated: "shift", permuted: "renumber" };
+  const checks = Object.entries(ticks).map(([key, label]) => {
     const act = (yes) => ((made[key] = yes), frame.tell(`${yes ? "Now" : "No longer"} ${NAMES[key]}: ${paint()}.`));
     return frame.check({ label, act });
   });
@@ -106,7 +113,7 @@ function few(answer) {
 }
 
 function side(scene, { symbols, bonds }, middle, copy) {
-  // One of the two molecules, with its axes, its arrows and the numbers of its rows -> {place(m, arrows, unit, expected)}
+  // One of the two molecules, with its axes, arrows and the numbers of its rows -> {place(m, arrows, unit, expected)}
   const at = ([x, y, z]) => [x + middle, y, z], dots = Array.from({ length: 62 }, (_, k) => (k - 30.5) * 0.1);
   scene.line(dots.map((x) => at([x, 0, -4])), { dashed: true });
   scene.line(dots.map((y) => at([0, y, -4])), { dashed: true });
@@ -122,7 +129,8 @@ function side(scene, { symbols, bonds }, middle, copy) {
         narrow.set(atom, [place[0], place[1], place[2] + FRONT], arrows[atom].map((value) => unit * value));
         broad?.set(atom, place, expected[atom].map((value) => unit * value));
       });
-      m.who.forEach((atom, row) => numbers[row].at(free(places, atom, SIZE * (style.radii[symbols[atom]] ?? style.otherRadius))));
+      const radius = (atom) => SIZE * (style.radii[symbols[atom]] ?? style.otherRadius);
+      m.who.forEach((atom, row) => numbers[row].at(free(places, atom, radius(atom))));
     },
   };
 }
@@ -134,14 +142,18 @@ function free(places, atom, radius) {
     const angle = Math.PI / 2 - (k * Math.PI) / 12;
     return [x + away * Math.cos(angle), y + away * Math.sin(angle)];
   });
-  const room = points.map(([a, b]) => Math.min(...places.flatMap((p, k) => (k === atom ? [] : [Math.hypot(a - p[0], b - p[1])]))));
+  const others = places.filter((_, k) => k !== atom);
+  const room = points.map(([a, b]) => Math.min(...others.map((p) => Math.hypot(a - p[0], b - p[1]))));
   return [...points[room.indexOf(Math.max(...room))], 4];
 }
 
 function below(stage) {
   // What each molecule answers, under it
   const row = document.createElement("div");
-  Object.assign(row.style, { display: "grid", gridTemplateColumns: "1fr 1fr", flex: "0 0 100%", maxWidth: "38rem", textAlign: "center", fontSize: "0.92rem" });
+  Object.assign(row.style, {
+    display: "grid", gridTemplateColumns: "1fr 1fr", flex: "0 0 100%", maxWidth: "38rem", textAlign: "center",
+    fontSize: "0.92rem",
+  });
   const cells = ["original", "copy"].map((name) => {
     const cell = document.createElement("div"), value = document.createElement("strong");
     value.style.display = "block";

@@ -131,9 +131,9 @@ def crossing_still():
     axes[3].set(xlabel="distance (Å)")
     return show(
         figure,
-        alt=f"An oxygen, and a hydrogen {BEGIN} Å from it. Below, against their distance: four filters that jump to zero "
-        f"at the cutoff, {end:.0f} Å; energies, of which that of the jump jumps there and those of kink and cosine do not; "
-        "forces, of which those of jump and kink jump, and that of the cosine does not.",
+        alt=f"An oxygen, and a hydrogen {BEGIN} Å from it. Below, against their distance: four filters that jump to "
+        f"zero at the cutoff, {end:.0f} Å; energies, of which that of the jump jumps there and those of kink and "
+        "cosine do not; forces, of which those of jump and kink jump, and that of the cosine does not.",
     )
 
 

@@ -1,5 +1,5 @@
-// What the chapter on symmetry asks of a molecule with one atom in the middle, by the names that it gives there, and the
-// report of how the answers follow when the molecule moves, next to `dmol_molnet/symmetry.py`.
+// What the chapter on symmetry asks of a molecule with one atom in the middle, by the names that it gives there, and
+// the report of how the answers follow when the molecule moves, next to `dmol_molnet/symmetry.py`.
 //
 // A molecule is {who, x}: which atom each row holds [A], and its position [A, 3] Å.  An answer is a list of numbers; an
 // energy also has forces, minus its slopes [A, 3].
@@ -8,7 +8,8 @@ const MDYNE = 143.9325, DEGREE = Math.PI / 180; // mdyn Å in kcal/mol; as MMFF9
 const CUBIC_STRETCH = -2, CUBIC_BEND = -0.4 * DEGREE; // 1/Å, 1/degree
 const TOLERANCE = 1e-9; // of the largest number of an answer: rounding
 
-const minus = (a, b) => a.map((value, d) => value - b[d]), dot = (a, b) => a.reduce((sum, value, d) => sum + value * b[d], 0);
+const minus = (a, b) => a.map((value, d) => value - b[d]);
+const dot = (a, b) => a.reduce((sum, value, d) => sum + value * b[d], 0);
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const zeros = (n) => Array.from({ length: n }, () => [0, 0, 0]);
 const add = (to, by, weight = 1) => by.forEach((value, d) => (to[d] += weight * value));
@@ -39,11 +40,12 @@ export class Asked {
       stretched[j] = d;
     }
     for (const [i, j, k, bend, rest, first, second] of angles) {
-      const one = bond(j, i), two = bond(j, k), cosine = dot(one.u, two.u), theta = Math.acos(cosine) / DEGREE, d = theta - rest;
-      const both = first * stretched[i] + second * stretched[k];
+      const one = bond(j, i), two = bond(j, k), cosine = dot(one.u, two.u);
+      const d = Math.acos(cosine) / DEGREE - rest, both = first * stretched[i] + second * stretched[k];
       E += MDYNE * DEGREE * ((DEGREE / 2) * bend * d * d * (1 + CUBIC_BEND * d) + both * d);
       pull(j, i, one.u, MDYNE * DEGREE * first * d), pull(j, k, two.u, MDYNE * DEGREE * second * d);
-      const slope = MDYNE * DEGREE * ((DEGREE / 2) * bend * d * (2 + 3 * CUBIC_BEND * d) + both) / DEGREE / Math.sqrt(1 - cosine ** 2);
+      const byAngle = MDYNE * ((DEGREE / 2) * bend * d * (2 + 3 * CUBIC_BEND * d) + both); // in radians
+      const slope = byAngle / Math.sqrt(1 - cosine ** 2);
       for (const [end, a, b] of [[i, one, two], [k, two, one]])
         pull(j, end, b.u.map((value, d) => (cosine * a.u[d] - value) / a.length), slope);
     }
@@ -94,16 +96,19 @@ export class Asked {
 
   twisted(m) {
     // An energy with a triple product in it
-    const { edges, twist } = this.known, { answer, forces } = this.energy(m), row = edges.map((atom) => m.who.indexOf(atom));
-    const [a, b, c] = row.slice(1).map((end) => minus(m.x[end], m.x[row[0]])), sides = [cross(b, c), cross(c, a), cross(a, b)];
+    const { edges, twist } = this.known, { answer, forces } = this.energy(m);
+    const row = edges.map((atom) => m.who.indexOf(atom));
+    const [a, b, c] = row.slice(1).map((end) => minus(m.x[end], m.x[row[0]]));
+    const sides = [cross(b, c), cross(c, a), cross(a, b)];
     sides.forEach((side, k) => (add(forces[row[k + 1]], side, -twist), add(forces[row[0]], side, twist)));
     return { answer: [answer[0] + twist * dot(a, sides[0])], forces };
   }
 
   #layer(inputs, W) {
     // tanh(inputs W) w, and its slopes by the inputs
-    const { w } = this.known, y = w.map((_, k) => Math.tanh(inputs.reduce((sum, value, n) => sum + value * W[n][k], 0)));
-    return { answer: [dot(y, w)], slopes: W.map((row) => row.reduce((sum, value, k) => sum + value * (1 - y[k] ** 2) * w[k], 0)) };
+    const { w } = this.known, y = w.map((_, k) => Math.tanh(dot(inputs, W.map((row) => row[k]))));
+    const back = w.map((value, k) => value * (1 - y[k] ** 2));
+    return { answer: [dot(y, w)], slopes: W.map((row) => dot(row, back)) };
   }
 }
 
@@ -119,7 +124,8 @@ export const original = (x) => ({ who: x.map((_, row) => row), x });
 
 export function moved(m, { R = null, shift = null, order = null }) {
   // x -> P x Rᵀ + 1 tᵀ
-  const x = m.x.map((row) => (R ? times(R, row) : row)).map((row) => (shift ? row.map((value, d) => value + shift[d]) : row));
+  const turned = m.x.map((row) => (R ? times(R, row) : row));
+  const x = turned.map((row) => (shift ? row.map((value, d) => value + shift[d]) : row));
   return order ? { who: order.map((row) => m.who[row]), x: order.map((row) => x[row]) } : { who: m.who, x };
 }
 
@@ -133,7 +139,8 @@ export function follows(answer, { kind, perAtom }, { R = null, order = null }) {
 }
 
 const off = (a, b) => largest(a.map((value, k) => value - b[k]));
-const short = (answer) => answer.slice(0, 3).map((value) => value.toFixed(6).padStart(10)).join(" ") + (answer.length > 3 ? " ..." : "");
+const short = (answer) =>
+  answer.slice(0, 3).map((value) => value.toFixed(6).padStart(10)).join(" ") + (answer.length > 3 ? " ..." : "");
 const power = (value) => value.toExponential(0).replace(/e([+-])(\d)$/, "e$10$2");
 
 export function judge(ask, m, about, move) {
@@ -153,7 +160,8 @@ function hint(ask, m, about, name, { after, expected, before }) {
   if (alike(expected.map((value) => -value)))
     return `the sign is wrong: when ${name}, it behaves as a pseudo${about.kind}, not as a ${about.kind}`;
   if (name === "mirrored" && QUARTERS.every((R) => judge(ask, m, about, { R }).right))
-    return `it follows rotations, but not this mirror: is ${scalar ? "a triple product" : "a cross product or the like"} mixed in?`;
+    return "it follows rotations, but not this mirror: is "
+      + `${scalar ? "a triple product" : "a cross product or the like"} mixed in?`;
   if (scalar) return "the output depends on the orientation: use lengths and inner products";
   return "the components do not turn together: is each treated alone, or a constant added?";
 }
@@ -168,9 +176,11 @@ export function report(ask, m, about, moves) {
       continue;
     }
     const found = judge(ask, m, about, move), stays = found.expected.every((value, k) => value === found.before[k]);
+    const well = stays ? "unchanged, as it must be" : "changed as it must";
     lines.push({
-      name, numbers: short(found.after), right: found.right, hint: found.right ? null : hint(ask, m, about, name, found),
-      verdict: !found.right ? `WRONG by ${power(found.deviation)}` : stays ? "unchanged, as it must be" : "changed as it must",
+      name, numbers: short(found.after), right: found.right,
+      verdict: found.right ? well : `WRONG by ${power(found.deviation)}`,
+      hint: found.right ? null : hint(ask, m, about, name, found),
     });
   }
   return lines;

@@ -1,5 +1,5 @@
-// A SchNet of one layer for two atoms at a distance r, next to `dmol_molnet/nn/schnet.py`; every number carries its slope
-// by r along, so that forces come with energies.
+// A SchNet of one layer for two atoms at a distance r, next to `dmol_molnet/nn/schnet.py`; every number carries its
+// slope by r along, so that forces come with energies.
 //
 //     w = f(r) [ssp(g(r) W1 + b1) W2 + b2],  v_i = (h_j W_in) ⊙ w,  h'_i = h_i + ssp(v_i W3 + b3) W4 + b4,
 //     E = sum_i ssp(h'_i W5 + b5) W6
