@@ -31,7 +31,6 @@ __all__ = [
     "COLORS",
     "GRAY",
     "Animation",
-    "Bending",
     "Picture",
     "Rotation",
     "Row",
