@@ -7,6 +7,17 @@ import elements from "./elements.json";
 
 export class InputError extends Error {}
 
+export function formula({ symbols, implicit }) {
+  // In Hill's order, hydrogens that are not atoms included, with small digits: C₁₀H₁₈.
+  const counts = new Map();
+  const add = (symbol, n) => n && counts.set(symbol, (counts.get(symbol) ?? 0) + n);
+  symbols.forEach((symbol, v) => (add(symbol, 1), add("H", implicit[v])));
+  const first = counts.has("C") ? ["C", "H"] : [];
+  const order = [...first.filter((it) => counts.has(it)), ...[...counts.keys()].filter((it) => !first.includes(it)).sort()];
+  const small = (n) => (n > 1 ? String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]) : "");
+  return order.map((symbol) => symbol + small(counts.get(symbol))).join("");
+}
+
 const LONGEST = 400; // characters
 const HALOGENS = ["Cl", "Br", "I"];
 const refuse = (message) => {
@@ -18,7 +29,7 @@ export function molecule(smiles, { hydrogens = true, limit = Infinity } = {}) {
   // Orders are 1 to 4, and 1.5 in an aromatic ring.  Throws InputError.
   const text = smiles.trim();
   check(text);
-  const { atoms, bonds } = graph(SmilesDrawer.Parser.parse(text), text);
+  const { atoms, bonds } = graph(parsed(text), text);
   charges(atoms, bonds);
   aromatic(atoms, bonds, text);
   const found = counted(atoms, bonds, hydrogens), n = found.symbols.length;
@@ -49,6 +60,7 @@ const AFTER = {
   atom: ["atom", "bond", "dot", "ring", "open", "close", "end"],
   ring: ["atom", "bond", "dot", "ring", "open", "close", "end"],
   bond: ["atom", "ring"],
+  "bond after a branch": ["atom"], // ring numbers stand before the branches of their atom
   dot: ["atom"],
   open: ["atom", "bond"],
   close: ["atom", "bond", "dot", "open", "close", "end"],
@@ -69,10 +81,19 @@ function check(text) {
     if (!AFTER[before].includes(kind)) wrong(`${where} cannot stand there`);
     open += Number(kind === "open") - Number(kind === "close");
     if (open < 0) wrong(`${where} closes a branch that was not opened`);
-    before = kind, at += sign[0].length;
+    before = kind === "bond" && before === "close" ? "bond after a branch" : kind;
+    at += sign[0].length;
   }
   if (!AFTER[before].includes("end")) wrong("it breaks off after its last character");
   if (open) wrong("a branch is opened by “(” and not closed");
+}
+
+function parsed(text) {
+  try {
+    return SmilesDrawer.Parser.parse(text);
+  } catch {
+    return refuse(`${quoted(text)} is not a SMILES that can be read here.`);
+  }
 }
 
 const known = (symbol) => symbol === "*" || elements.symbols.indexOf(element(symbol)) > 0;
@@ -178,7 +199,7 @@ function aromatic(atoms, bonds, text) {
   });
   const double = alternate(needs, ring);
   if (!double)
-    refuse(`${quoted(text)} has an aromatic ring without room for alternating double bonds: does an “[nH]” lack its H?`);
+    refuse(`${quoted(text)} writes an aromatic ring (small letters) in which double bonds cannot alternate; the nitrogen of pyrrole, for one, is “[nH]”.`);
   atoms.forEach((atom, v) => {
     const sum = total(bonds, v) + atom.hydrogens + Number(double.has(v)), list = valences(atom);
     if (list && sum > list.at(-1))
