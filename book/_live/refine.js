@@ -147,7 +147,11 @@ molnetLive.figures.refine = async (element) => {
 
   // ---------------------------------------------------------------------------------------------- controls
 
-  const told = () => take() && frame.tell(`${listed(names)}: ${sentence()}`);
+  const told = () => {
+    const good = take();
+    if (good) frame.tell(`${listed(names)}: ${sentence()}`);
+    return good;
+  };
   const entries = ["first SMILES", "second SMILES"].map((label, k) =>
     frame.entry({ label, value: examples[0].smiles[k] ?? "", act: told }));
   const group = document.createElement("div");
