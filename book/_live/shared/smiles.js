@@ -18,6 +18,10 @@ export function formula({ symbols, implicit }) {
   return order.map((symbol) => symbol + small(counts.get(symbol))).join("");
 }
 
+export const distinct = (symbols) =>
+  // The elements among them, by their numbers in the table.
+  elements.symbols.filter((symbol) => symbols.includes(symbol));
+
 const LONGEST = 400; // characters
 const HALOGENS = ["Cl", "Br", "I"];
 const refuse = (message) => {
