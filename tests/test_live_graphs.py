@@ -130,7 +130,9 @@ def test_a_thousand_smiles_are_the_same_graphs_with_the_same_colours():
 def test_atoms_have_places_of_their_own():
     """All bonds can be seen; in a plane, cages fall on themselves a little."""
     texts = [*KINDS, "CCO.CCO", "C" * 30, "CC(C)(C)C(C)(C)C", "c1cc2ccc3cccc4ccc(c1)c2c34"]
-    for smiles, found in zip(texts, computed([{"smiles": s, "hydrogens": True, "places": True} for s in texts]), strict=True):
+    for smiles, found in zip(
+        texts, computed([{"smiles": s, "hydrogens": True, "places": True} for s in texts]), strict=True
+    ):
         at = np.array(found["places"])
         assert at.shape == (len(found["symbols"]), 2)
         assert np.isfinite(at).all(), smiles
@@ -143,7 +145,11 @@ def test_atoms_have_places_of_their_own():
 @needs_node
 def test_pairs_are_told_apart_in_the_same_round_or_never():
     rng, kinds = random.Random(1), texts()
-    pairs = [(EXAMPLES["decalin"], EXAMPLES["bicyclopentyl"]), ("c1ccc2ccccc2c1", "C1=CC(=C2C=CC=C2)C=C1"), ("C1CCCCC1", "c1ccccc1")]
+    pairs = [
+        (EXAMPLES["decalin"], EXAMPLES["bicyclopentyl"]),
+        ("c1ccc2ccccc2c1", "C1=CC(=C2C=CC=C2)C=C1"),
+        ("C1CCCCC1", "c1ccccc1"),
+    ]
     pairs += [tuple(pair["smiles"]) for pair in wl.census()["pairs"]]
     pairs += [tuple(rng.sample(kinds, 2)) for _ in range(150)]
     skeletons = [s for s in kinds if set(s) <= set("C()123456789%") and Chem.MolFromSmiles(s).GetNumAtoms() == 7]
@@ -154,7 +160,9 @@ def test_pairs_are_told_apart_in_the_same_round_or_never():
     for job, found in zip(jobs, computed(jobs), strict=True):
         one, two = (Molecule.from_smiles(job[key], job["hydrogens"]) for key in ("smiles", "with"))
         expected = wl.compare(one, two)
-        assert (found["other"]["distinguished"], found["other"]["round"]) == (expected.distinguished, expected.round), job
+        assert (found["other"]["distinguished"], found["other"]["round"]) == (expected.distinguished, expected.round), (
+            job
+        )
         for history, refinement in zip(found["other"]["refinements"], expected.refinements, strict=True):
             assert history == [[*colors.values()] for colors in refinement.history], job
         if not expected.distinguished:
@@ -222,8 +230,8 @@ def tab(tmp_path_factory):
 
 
 def type_in(figure, first, second=""):
-    figure.get_by_label("first SMILES").fill(first)
-    entry = figure.get_by_label("second SMILES")
+    figure.get_by_label("1st SMILES").fill(first)
+    entry = figure.get_by_label("2nd SMILES")
     entry.fill(second)
     entry.press("Enter")
 
@@ -296,7 +304,7 @@ def test_what_is_wrong_is_said_below_its_entry_and_nothing_is_lost(tab):
     type_in(figure, "CCO", "CCC")
     before = said(figure)
     type_in(figure, "CCO", "C1CC")
-    entry = figure.get_by_label("second SMILES")
+    entry = figure.get_by_label("2nd SMILES")
     assert entry.get_attribute("aria-invalid") == "true"
     assert "ring 1" in figure.locator(f"[id='{entry.get_attribute('aria-describedby')}']").text_content()
     assert said(figure) == before

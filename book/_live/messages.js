@@ -23,7 +23,7 @@ molnetLive.figures.messages = async (element) => {
   const table = document.createElement("div"), heading = document.createElement("p"), list = document.createElement("ul");
   table.className = "live-rows";
   table.append(heading, list);
-  frame.stage.append(table);
+  frame.list.after(table); // the picture stays beside the slider
 
   let it, names, elements, features, reach, chosen = 0, t = BEGIN, rows = [];
 
@@ -104,9 +104,10 @@ molnetLive.figures.messages = async (element) => {
 
   const nameOf = ({ smiles }) => examples.find((example) => example.smiles === smiles)?.name ?? smiles;
   const tell = () => {
-    const know = reached().map((v) => names[v]), some = know.length > 12 ? `${know.length} atoms` : listed(know);
-    const rest = know.length < names.length ? ", and to no other atom" : "";
-    frame.tell(`After ${t} ${t === 1 ? "layer" : "layers"}, ${names[chosen]} is known to ${some}${rest}.`);
+    const know = reached().filter((v) => v !== chosen).map((v) => names[v]), when = t ? `After ${t} ${t === 1 ? "layer" : "layers"}` : "At the start";
+    const some = know.length > 12 ? `${know.length} other atoms` : listed(know);
+    const rest = know.length < names.length - 1 ? "; the rest do not" : "";
+    frame.tell(know.length ? `${when}, ${some} ${know.length === 1 ? "knows" : "know"} of ${names[chosen]}${rest}.` : `${when}, no other atom knows of ${names[chosen]}.`);
   };
   const choose = (v) => {
     chosen = v;

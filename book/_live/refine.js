@@ -102,7 +102,7 @@ molnetLive.figures.refine = async (element) => {
     range.set(t);
     for (const it of [first, back]) it.setAttribute("aria-disabled", String(t === 0));
     forward.setAttribute("aria-disabled", String(t === found.rounds));
-    frame.show({ "rounds that split a colour": String(found.rounds), "verdict": words });
+    frame.show({ verdict: words });
     const two = molecules.length === 2, seen = two && found.distinguished && t >= found.round;
     frame.numbers({
       round: String(t), rounds: String(found.rounds), colors: now[0].join(" "), otherColors: two ? now[1].join(" ") : "",
@@ -152,7 +152,7 @@ molnetLive.figures.refine = async (element) => {
     if (good) frame.tell(`${listed(names)}: ${sentence()}`);
     return good;
   };
-  const entries = ["first SMILES", "second SMILES"].map((label, k) =>
+  const entries = ["1st SMILES", "2nd SMILES"].map((label, k) =>
     frame.entry({ label, value: examples[0].smiles[k] ?? "", act: told }));
   const group = document.createElement("div");
   group.className = "live-handles";

@@ -9,7 +9,6 @@
 // All controls are the browser's own, so that they work by key, by touch and with a screen reader.
 
 const QUIET = 1500; // ms between two sentences of the live region
-let frames = 0;
 
 const node = (tag, properties = {}, ...children) => {
   const { data = {}, aria = {}, ...rest } = properties;
@@ -29,7 +28,7 @@ export function signed(value, digits = 2) {
 export class Frame {
   constructor(element) {
     this.element = element;
-    this.id = `live-${frames++}`;
+    this.id = element.id; // of its own in the page, though every script has its own copy of this file
     this.stage = node("div", { className: "live-stage" });
     this.controls = node("div", { className: "live-controls" });
     this.list = node("dl", { className: "live-numbers" });
