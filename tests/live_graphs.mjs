@@ -1,5 +1,5 @@
-// node live_graphs.mjs NODE_MODULES ROOT < JOB: what the figures of graphs and of message passing compute, for tests that
-// know what it should be.
+// node live_graphs.mjs NODE_MODULES ROOT < JOB: what the figures of graphs and of message passing compute, for tests
+// that know what it should be.
 //
 // JOB is JSON, {"molecules": [{"smiles", "hydrogens", "with"?, "limit"?, "layers"?}, …]}; prints a list of what the
 // molecule is and how its colours are refined, alone or with another one; or {"error"}.
@@ -11,13 +11,16 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [modules, root] = process.argv.slice(2), folder = mkdtempSync(join(tmpdir(), "live-graphs-"));
-const all = ["book/_live/shared/smiles.js", "book/_live/shared/layout.js", "dmol_molnet/live/engine/wl.js", "dmol_molnet/live/engine/message_passing.js"]
+const [shared, engine] = ["book/_live/shared", "dmol_molnet/live/engine"];
+const all = [`${shared}/smiles.js`, `${shared}/layout.js`, `${engine}/wl.js`, `${engine}/message_passing.js`]
   .map((path) => `export * from ${JSON.stringify(resolve(root, path))};`).join("\n");
 const built = await createRequire(join(modules, "here.js"))("esbuild").build({
-  stdin: { contents: all, resolveDir: root }, bundle: true, write: false, format: "esm", nodePaths: [modules], logLevel: "warning",
+  stdin: { contents: all, resolveDir: root }, bundle: true, write: false, format: "esm", nodePaths: [modules],
 });
 writeFileSync(join(folder, "all.mjs"), built.outputFiles[0].text);
-const { InputError, compare, influence, isomorphic, layout, molecule, neighbors, oneHot, refine, run } = await import(pathToFileURL(join(folder, "all.mjs")));
+const {
+  InputError, compare, influence, isomorphic, layout, molecule, neighbors, oneHot, refine, run,
+} = await import(pathToFileURL(join(folder, "all.mjs")));
 rmSync(folder, { recursive: true });
 
 const graph = ({ symbols, bonds }) => ({ labels: symbols, bonds });

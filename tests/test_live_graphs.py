@@ -180,9 +180,9 @@ def test_what_cannot_be_read_is_refused_in_one_sentence():
     for (smiles, word), answer in zip(WRONG.items(), found, strict=True):
         assert word in answer["error"], (smiles, answer["error"])
         assert answer["error"].endswith(".")
-        with pytest.raises(InputError):
-            Molecule.from_smiles(smiles)
-            raise InputError  # a length that is a limit of the page alone
+        if word not in ("401", "two kinds of bonds"):  # these the page alone refuses
+            with pytest.raises(InputError):
+                Molecule.from_smiles(smiles)
     (large,) = computed([{"smiles": "C" * 21, "hydrogens": True, "limit": 60}])
     assert "65 atoms" in large["error"]
     assert "60" in large["error"]

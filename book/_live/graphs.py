@@ -26,9 +26,9 @@ def still() -> Picture:
     drawing = rounds(*(Molecule.example(name, hydrogens=False) for name in pair), pair)
     return show(
         drawing,
-        "Rounds 0 to 2 of colour refinement of decalin and bicyclopentyl, with a bar chart each. In every round both have "
-        "each colour equally often: first ten atoms of colour 0; then two of colour 1, those with three neighbours; then "
-        "four of colour 2, next to these.",
+        "Rounds 0 to 2 of colour refinement of decalin and bicyclopentyl, with a bar chart each. In every round both "
+        "have each colour equally often: first ten atoms of colour 0; then two of colour 1, those with three "
+        "neighbours; then four of colour 2, next to these.",
     )
 
 

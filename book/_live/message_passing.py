@@ -75,8 +75,8 @@ def still() -> Picture:
                 text.set_color("#000000")
     return show(
         figure,
-        "1-octanol four times. Atoms that know of its oxygen are filled, the others broken circles. After 0 layers it is the "
-        "oxygen alone; each layer adds the next atom of the chain.",
+        "1-octanol four times. Atoms that know of its oxygen are filled, the others broken circles. After 0 layers it "
+        "is the oxygen alone; each layer adds the next atom of the chain.",
     )
 
 

@@ -2,21 +2,18 @@
 
 import { compare, differences, histogram, isomorphic, refine } from "../../dmol_molnet/live/engine/wl.js";
 import { Frame } from "../../dmol_molnet/live/stage/frame.js";
+import { buttons, element as make, listed, read } from "./shared/entries.js";
 import { Picture, svg } from "./shared/picture.js";
-import { InputError, formula, molecule } from "./shared/smiles.js";
+import { formula } from "./shared/smiles.js";
 
-const listed = (words) => (words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
 const fill = (c) => molnetLive.style.colors[c % molnetLive.style.colors.length];
 const many = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 molnetLive.figures.refine = async (element) => {
   const { examples, limit } = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element), pictures = [new Picture(frame.stage), new Picture(frame.stage)];
-  const bars = document.createElement("div");
-  bars.className = "live-bars";
+  const bars = make("div", "live-bars", frame.stage), key = make("p");
   bars.setAttribute("role", "img");
-  frame.stage.append(bars);
-  const key = document.createElement("p");
 
   let molecules, names, found, same, t = 0;
 
@@ -26,19 +23,11 @@ molnetLive.figures.refine = async (element) => {
 
   const take = () => {
     // Reads both entries; what cannot be read is said below its entry, and the last molecules stay.
-    const read = entries.map((entry, k) => {
-      entry.wrong(null);
-      if (k && !entry.value.trim()) return null;
-      try {
-        return molecule(entry.value, { hydrogens: hydrogens.value, limit });
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        entry.wrong(error.message);
-        return error;
-      }
-    });
-    if (read.some((it) => it instanceof InputError)) return false;
-    molecules = read.filter(Boolean);
+    const [one, two] = entries, alone = !two.value.trim();
+    if (alone) two.wrong(null);
+    const both = (alone ? [one] : [one, two]).map((entry) => read(entry, { hydrogens: hydrogens.value, limit }));
+    if (both.includes(null)) return false;
+    molecules = both;
     names = molecules.map(nameOf);
     const [g, h] = molecules.map(({ symbols, bonds }) => ({ labels: symbols, bonds }));
     if (h) {
@@ -51,13 +40,15 @@ molnetLive.figures.refine = async (element) => {
     }
     pictures[1].box.hidden = !h;
     const extents = molecules.map((it, k) => pictures[k].molecule(it));
-    for (const k of molecules.keys()) pictures[k].fit([0, 1].map((d) => Math.max(...extents.map((extent) => extent[d]))));
+    const largest = [0, 1].map((d) => Math.max(...extents.map((extent) => extent[d])));
+    for (const k of molecules.keys()) pictures[k].fit(largest);
     range.input.max = found.rounds;
     go(0);
     return true;
   };
 
-  const nameOf = ({ smiles }) => examples.flatMap(({ names: known, smiles: both }) => known.filter((_, k) => both[k] === smiles))[0] ?? smiles;
+  const known = new Map(examples.flatMap((example) => example.smiles.map((smiles, k) => [smiles, example.names[k]])));
+  const nameOf = ({ smiles }) => known.get(smiles) ?? smiles;
 
   const verdict = () => {
     const end = t === found.rounds, kinds = many(new Set(colors().flat()).size, "colour");
@@ -71,7 +62,8 @@ molnetLive.figures.refine = async (element) => {
 
   const sentence = () => {
     const now = colors(), n = new Set(now.flat()).size;
-    let says = `Round 0: every atom has the colour of its element; there ${n === 1 ? "is 1 colour" : `are ${n} colours`}.`;
+    const there = `there ${n === 1 ? "is" : "are"} ${many(n, "colour")}`;
+    let says = `Round 0: every atom has the colour of its element; ${there}.`;
     if (t) {
       const children = new Map(), before = colors(t - 1).flat();
       now.flat().forEach((c, v) => children.set(before[v], (children.get(before[v]) ?? new Set()).add(c)));
@@ -81,10 +73,11 @@ molnetLive.figures.refine = async (element) => {
       says = `Round ${t}: colour ${words.slice(0, 4).join("; ")}${more}. There are now ${n} colours.`;
     }
     if (molecules.length === 2) {
-      const [first] = differences(...now);
-      says += first
-        ? ` The counts differ ${t === found.round ? "for the first time" : "still"}: colour ${first[0]} is ${first[1]} times in the first, ${first[2]} times in the second.`
-        : " Both have every colour equally often.";
+      const [differs] = differences(...now), when = t === found.round ? "for the first time" : "still";
+      if (differs) {
+        const [c, one, other] = differs;
+        says += ` The counts differ ${when}: of colour ${c} the first has ${many(one, "atom")}, the second ${other}.`;
+      } else says += " Both have every colour equally often.";
     }
     return t === found.rounds ? `${says} No further round splits a colour.` : says;
   };
@@ -96,7 +89,8 @@ molnetLive.figures.refine = async (element) => {
     molecules.forEach((it, k) => {
       const title = `${names[k]}, ${formula(it)}`, n = new Set(now[k]).size;
       pictures[k].title.textContent = title;
-      pictures[k].paint(now[k].map((c) => ({ text: String(c), fill: fill(c) })), `${title}: ${many(n, "colour")} after round ${t}`);
+      const faces = now[k].map((c) => ({ text: String(c), fill: fill(c) }));
+      pictures[k].paint(faces, `${title}: ${many(n, "colour")} after round ${t}`);
     });
     chart(now);
     range.set(t);
@@ -105,7 +99,8 @@ molnetLive.figures.refine = async (element) => {
     frame.show({ verdict: words });
     const two = molecules.length === 2, seen = two && found.distinguished && t >= found.round;
     frame.numbers({
-      round: String(t), rounds: String(found.rounds), colors: now[0].join(" "), otherColors: two ? now[1].join(" ") : "",
+      round: String(t), rounds: String(found.rounds),
+      colors: now[0].join(" "), otherColors: two ? now[1].join(" ") : "",
       told: seen ? String(found.round) : two && t === found.rounds ? "never" : "", verdict: words,
       same: two && t === found.rounds && !found.distinguished ? String(same) : "",
     });
@@ -113,7 +108,7 @@ molnetLive.figures.refine = async (element) => {
 
   const chart = (now) => {
     // Two bars a colour, plain and hatched, and how many atoms they are.
-    const two = now.length === 2, counts = histogram(...now);
+    const { onColor } = molnetLive.style, two = now.length === 2, counts = histogram(...now);
     const high = Math.max(1, ...counts.map(([, a, b]) => Math.max(a, b)));
     key.textContent = two ? "atoms of each colour; plain bars: first, hatched bars: second" : "atoms of each colour";
     bars.replaceChildren(key);
@@ -123,13 +118,14 @@ molnetLive.figures.refine = async (element) => {
         const height = (36 * n) / high, box = { x: (two ? 13 : 22) + 18 * k, y: 38 - height, width: 16, height };
         svg("rect", { ...box, fill: fill(c), stroke: "currentColor" }, at);
         for (let y = 38 - height + 4; k && y < 38; y += 5)
-          svg("line", { x1: box.x, x2: box.x + 16, y1: y, y2: Math.max(y - 4, box.y), stroke: molnetLive.style.onColor }, at);
+          svg("line", { x1: box.x, x2: box.x + 16, y1: y, y2: Math.max(y - 4, box.y), stroke: onColor }, at);
       });
       svg("line", { x1: 8, x2: 52, y1: 38, y2: 38, stroke: "currentColor" }, at);
       svg("text", { x: 30, y: 51, "text-anchor": "middle", "font-size": 12, "font-weight": differs ? 700 : 400 }, at,
         two ? `${one} ${differs ? "≠" : "="} ${other}` : String(one));
-      svg("circle", { cx: 30, cy: 64, r: 9, fill: fill(c), stroke: molnetLive.style.onColor }, at);
-      svg("text", { x: 30, y: 64, dy: "0.36em", "text-anchor": "middle", "font-size": 11, style: `fill: ${molnetLive.style.onColor}` }, at, c);
+      svg("circle", { cx: 30, cy: 64, r: 9, fill: fill(c), stroke: onColor }, at);
+      const middle = { x: 30, y: 64, dy: "0.36em", "text-anchor": "middle", "font-size": 11 };
+      svg("text", { ...middle, style: `fill: ${onColor}` }, at, c);
     }
     const words = counts.map(([c, one, other]) => `colour ${c}: ${two ? `${one} and ${other}` : one}`);
     bars.setAttribute("aria-label", `How many atoms have each colour. ${words.join("; ")}.`);
@@ -154,13 +150,8 @@ molnetLive.figures.refine = async (element) => {
   };
   const entries = ["1st SMILES", "2nd SMILES"].map((label, k) =>
     frame.entry({ label, value: examples[0].smiles[k] ?? "", act: told }));
-  const group = document.createElement("div");
-  group.className = "live-handles";
-  group.setAttribute("role", "group");
-  group.setAttribute("aria-label", "Examples");
-  frame.controls.append(group);
-  const fillIn = ({ smiles }) => entries.forEach((entry, k) => entry.set(smiles[k] ?? ""));
-  for (const example of examples) frame.button(listed(example.names), () => (fillIn(example), told()), group);
+  const put = ({ smiles }) => entries.forEach((entry, k) => entry.set(smiles[k] ?? ""));
+  buttons(frame, examples, (example) => listed(example.names), (example) => (put(example), told()));
   const hydrogens = frame.check({ label: "hydrogens as atoms", act: (yes) => told() || hydrogens.set(!yes) });
   const range = frame.slider({
     label: "round", min: 0, max: 1, step: 1, value: 0, show: (k) => `${k} of ${found?.rounds ?? 0}`, act: step,
@@ -168,7 +159,7 @@ molnetLive.figures.refine = async (element) => {
   const first = frame.button("First", () => step(0)), back = frame.button("Back", () => step(t - 1));
   const forward = frame.button("Forward", () => step(t + 1));
   frame.reset(() => {
-    hydrogens.set(false), fillIn(examples[0]);
+    hydrogens.set(false), put(examples[0]);
     take();
   });
   frame.copy(() => {

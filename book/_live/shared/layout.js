@@ -9,7 +9,8 @@ export function layout({ symbols, bonds }) {
   // -> [[x, y], …], in the order of the atoms.
   const around = symbols.map(() => []);
   for (const [i, j, order] of bonds) around[i].push([j, order]), around[j].push([i, order]);
-  const skeletal = symbols.map((symbol, v) => symbol !== "H" || around[v].length !== 1 || symbols[around[v][0][0]] === "H");
+  const lone = (v) => symbols[v] === "H" && around[v].length === 1 && symbols[around[v][0][0]] !== "H";
+  const skeletal = symbols.map((_, v) => !lone(v));
   const at = symbols.map(() => null), parts = [];
   symbols.forEach((_, v) => {
     if (!skeletal[v] || at[v]) return;
@@ -27,8 +28,7 @@ function skeleton(symbols, around, skeletal, start) {
   // The tree that smiles-drawer's parser would make, from one atom on; rings are closed by numbers.
   const nodes = [], of = new Map(), rings = [];
   const visit = (v, from) => {
-    const tree = { atom: symbols[v] === "H" ? "C" : symbols[v], isBracket: false, branches: [], branchCount: 0, ringbonds: [], ringbondCount: 0, bond: "-", next: null, hasNext: false };
-    const node = { v, tree };
+    const tree = { atom: symbols[v] === "H" ? "C" : symbols[v], isBracket: false, ringbonds: [] }, node = { v, tree };
     of.set(v, node), nodes.push(node);
     const children = [];
     for (const [u, order] of around[v]) {
@@ -45,8 +45,8 @@ function skeleton(symbols, around, skeletal, start) {
       children.push(child);
     }
     const next = children.pop();
-    Object.assign(tree, { branches: children, branchCount: children.length, next: next ?? null, hasNext: Boolean(next), bond: next?.branchBond ?? "-" });
-    return tree;
+    Object.assign(tree, { branches: children, branchCount: children.length });
+    return Object.assign(tree, { next: next ?? null, hasNext: Boolean(next), bond: next?.branchBond ?? "-" });
   };
   const root = visit(start, null);
   for (const { tree } of nodes) tree.ringbondCount = tree.ringbonds.length;
@@ -63,7 +63,10 @@ function drawn(nodes) {
   return drawer.graph.vertices.map(({ position }) => [position.x / 30, -position.y / 30]);
 }
 
-const turned = ([x, y], angle) => [x * Math.cos(angle) - y * Math.sin(angle), x * Math.sin(angle) + y * Math.cos(angle)];
+function turned([x, y], angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  return [x * c - y * s, x * s + y * c];
+}
 
 function upright(points) {
   // Turned by a multiple of 30 degrees to where it is lowest.

@@ -1,4 +1,4 @@
-// A molecule in a plane as SVG, in the manner of `figures/draw.py`: circles that change their words and fills, and bonds.
+// A molecule in a plane as SVG, in the manner of `figures/draw.py`: bonds, and circles whose words and fills change.
 
 import { layout } from "./layout.js";
 
@@ -17,7 +17,8 @@ function strokes([ax, ay], [bx, by], order) {
   const length = Math.hypot(bx - ax, by - ay) || 1, n = Math.ceil(order);
   const across = [(-0.09 * (by - ay)) / length, (0.09 * (bx - ax)) / length];
   return Array.from({ length: n }, (_, k) => {
-    const shift = 2 * k - n + 1, at = (share) => [ax + share * (bx - ax) + shift * across[0], ay + share * (by - ay) + shift * across[1]];
+    const [x, y] = across.map((it) => (2 * k - n + 1) * it);
+    const at = (share) => [ax + share * (bx - ax) + x, ay + share * (by - ay) + y];
     const pieces = order === 1.5 && k ? [[0.16, 0.3], [0.43, 0.57], [0.7, 0.84]] : [[0, 1]];
     return pieces.map(([from, to]) => [at(from), at(to)]);
   }).flat();
@@ -39,12 +40,14 @@ export class Picture {
     // Draws it; -> how wide and high it is.
     const { symbols, bonds } = molecule, at = layout(molecule).map(([x, y]) => [x, -y]);
     this.svg.replaceChildren();
+    const line = { stroke: "currentColor", "stroke-width": 0.05, "stroke-linecap": "round" };
     for (const [i, j, order] of bonds)
       for (const [[x1, y1], [x2, y2]] of strokes(at[i], at[j], order))
-        svg("line", { x1, y1, x2, y2, stroke: "currentColor", "stroke-width": 0.05, "stroke-linecap": "round" }, this.svg);
+        svg("line", { x1, y1, x2, y2, ...line }, this.svg);
+    const stress = { fill: "none", stroke: molnetLive.style.highlight, "stroke-width": 0.07, visibility: "hidden" };
     this.atoms = at.map(([cx, cy], v) => {
       const r = RADIUS * (symbols[v] === "H" ? 0.72 : 1), group = svg("g", {}, this.svg);
-      const ring = svg("circle", { cx, cy, r: r + 0.08, fill: "none", stroke: molnetLive.style.highlight, "stroke-width": 0.07, visibility: "hidden" }, group);
+      const ring = svg("circle", { cx, cy, r: r + 0.08, ...stress }, group);
       const disc = svg("circle", { cx, cy, r, "stroke-width": 0.035 }, group);
       const word = svg("text", { x: cx, y: cy, dy: "0.36em", "text-anchor": "middle" }, group);
       if (this.act) {

@@ -1,6 +1,6 @@
 // A molecule from the SMILES that a reader types; what Python's `Molecule.from_smiles` makes of it by RDKit.
 //
-// smiles-drawer parses; hydrogens, aromatic rings and valences are ours.  What cannot be read is refused in one sentence.
+// smiles-drawer parses; hydrogens, aromatic rings and valences are ours.  What cannot be read is refused in a sentence.
 
 import SmilesDrawer from "smiles-drawer";
 import elements from "./elements.json";
@@ -13,7 +13,8 @@ export function formula({ symbols, implicit }) {
   const add = (symbol, n) => n && counts.set(symbol, (counts.get(symbol) ?? 0) + n);
   symbols.forEach((symbol, v) => (add(symbol, 1), add("H", implicit[v])));
   const first = counts.has("C") ? ["C", "H"] : [];
-  const order = [...first.filter((it) => counts.has(it)), ...[...counts.keys()].filter((it) => !first.includes(it)).sort()];
+  const others = [...counts.keys()].filter((it) => !first.includes(it)).sort();
+  const order = [...first.filter((it) => counts.has(it)), ...others];
   const small = (n) => (n > 1 ? String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]) : "");
   return order.map((symbol) => symbol + small(counts.get(symbol))).join("");
 }
@@ -39,7 +40,8 @@ export function molecule(smiles, { hydrogens = true, limit = Infinity } = {}) {
   const found = counted(atoms, bonds, hydrogens), n = found.symbols.length;
   if (n > limit) {
     const heavy = counted(atoms, bonds, false).symbols.length;
-    const instead = hydrogens && heavy <= limit ? `leave out the hydrogens, and ${heavy} are left` : "take a part of it";
+    const fewer = hydrogens && heavy <= limit;
+    const instead = fewer ? `leave out the hydrogens, and ${heavy} are left` : "take a part of it";
     refuse(`${quoted(text)} has ${n} atoms, and up to ${limit} can be drawn legibly: ${instead}.`);
   }
   return { smiles: text, ...found };
@@ -51,8 +53,14 @@ const quoted = (text) => `“${text.length > 40 ? `${text.slice(0, 28)}…${text
 
 // The parser says where it stopped only after a search whose time grows with the nesting, so the order of the signs is
 // checked before.
+const BRACKET = [
+  /\[(?:[1-9]\d{0,2})?/, // isotope
+  /(se|as|[bcnops*]|[A-Z][a-z]?)/, // element
+  /(?:@(?:@|TH[12]|AL[12]|SP[1-3]|TB[1-9]\d?|OH[1-9]\d?)?)?/, // chirality
+  /(?:H\d?)?(?:\+\+|--|[+-](?:[1-9]\d?)?)?(?::[1-9]\d*)?\]/, // hydrogens, charge, class
+].map(({ source }) => source).join("");
 const SIGNS = {
-  atom: /^(?:Br?|Cl?|[NOPSFI]|[bcnops]|\*|\[(?:[1-9]\d{0,2})?(se|as|[bcnops*]|[A-Z][a-z]?)(?:@(?:@|TH[12]|AL[12]|SP[1-3]|TB[1-9]\d?|OH[1-9]\d?)?)?(?:H\d?)?(?:\+\+|--|[+-](?:[1-9]\d?)?)?(?::(?:0|[1-9]\d*))?\])/,
+  atom: new RegExp(`^(?:Br?|Cl?|[NOPSFI]|[bcnops]|\\*|${BRACKET})`),
   bond: /^[-=#$:/\\]/,
   dot: /^\./,
   ring: /^(?:\d|%[1-9]\d)/,
@@ -124,7 +132,7 @@ function graph(tree, text) {
       if (!other) rings.set(id, { v, bond });
       else {
         const signs = [other.bond, bond].map((it) => ("/\\".includes(it) ? "-" : it)).filter((it) => it !== "-");
-        if (signs.length === 2 && signs[0] !== signs[1]) refuse(`${quoted(text)} closes ring ${id} by two kinds of bonds.`);
+        if (new Set(signs).size > 1) refuse(`${quoted(text)} closes ring ${id} by two kinds of bonds.`);
         join(other.v, v, signs[0] ?? "-");
         rings.delete(id);
       }
@@ -140,7 +148,7 @@ function graph(tree, text) {
 // ------------------------------------------------------------------------------------------------ valences
 
 const around = (bonds, v) =>
-  bonds.filter(({ ends }) => ends.includes(v)).map((bond) => ({ bond, other: bond.ends[0] === v ? bond.ends[1] : bond.ends[0] }));
+  bonds.filter(({ ends }) => ends.includes(v)).map((bond) => ({ bond, other: bond.ends.find((u) => u !== v) }));
 const total = (bonds, v) => around(bonds, v).reduce((sum, { bond }) => sum + bond.order, 0);
 
 function charges(atoms, bonds) {
@@ -150,11 +158,13 @@ function charges(atoms, bonds) {
   };
   atoms.forEach((atom, v) => {
     if (atom.charge) return;
-    const near = around(bonds, v), ring = near.filter(({ other }) => atom.aromatic && atoms[other].aromatic).length;
-    const valence = total(bonds, v) + atom.hydrogens + (ring === 2 && near.every(({ bond }) => bond.order !== 1.5) ? 1 : 0);
+    const near = around(bonds, v), ring = near.filter(({ other }) => atom.aromatic && atoms[other].aromatic);
+    const half = ring.length === 2 && near.every(({ bond }) => bond.order !== 1.5); // two of 1.5 that are not marked
+    const valence = total(bonds, v) + atom.hydrogens + Number(half);
     if (atom.symbol === "N" && valence === 5) {
-      const oxygen = near.find(({ bond, other }) => atoms[other].symbol === "O" && !atoms[other].charge && bond.order === 2);
-      const nitrogen = near.find(({ bond, other }) => atoms[other].symbol === "N" && !atoms[other].charge && bond.order === 3);
+      const end = (symbol, order) =>
+        near.find(({ bond, other }) => atoms[other].symbol === symbol && !atoms[other].charge && bond.order === order);
+      const oxygen = end("O", 2), nitrogen = end("N", 3);
       if (oxygen) part(v, oxygen.other, oxygen.bond, 1);
       else if (nitrogen) part(v, nitrogen.other, nitrogen.bond, 2);
     }
@@ -170,8 +180,9 @@ function valences({ symbol, charge }) {
   const number = elements.symbols.indexOf(symbol), electrons = number - charge;
   if (symbol === "H" && charge === -1) return [2];
   // Phosphorus, sulfur and the elements below them may have more, also as anions.
-  const many = [[16, "P", "S"], [34, "As", "Se"], [52, "Sb", "Te"]].some(([n, ...which]) => electrons > n && which.includes(symbol));
-  if (many) return own.map((valence) => valence + charge);
+  const below = [[16, "P", "S"], [34, "As", "Se"], [52, "Sb", "Te"]];
+  if (below.some(([n, ...which]) => electrons > n && which.includes(symbol)))
+    return own.map((valence) => valence + charge);
   const list = elements.valences[elements.symbols[electrons]] ?? [0];
   return list.filter((valence) => valence >= 0);
 }
@@ -203,19 +214,23 @@ function aromatic(atoms, bonds, text) {
   });
   const double = alternate(needs, ring);
   if (!double)
-    refuse(`${quoted(text)} writes an aromatic ring (small letters) in which double bonds cannot alternate; the nitrogen of pyrrole, for one, is “[nH]”.`);
+    refuse(
+      `${quoted(text)} writes an aromatic ring (small letters) in which double bonds cannot alternate; ` +
+      "the nitrogen of pyrrole, for one, is “[nH]”.");
   atoms.forEach((atom, v) => {
     const sum = total(bonds, v) + atom.hydrogens + Number(double.has(v)), list = valences(atom);
     if (list && sum > list.at(-1))
-      refuse(`${quoted(text)} breaks the rules of valence: atom ${v}, ${atom.symbol}, has ${sum} bonds, and ${list.at(-1)} at most are possible.`);
+      refuse(
+        `${quoted(text)} breaks the rules of valence: atom ${v}, ${atom.symbol}, has ${sum} bonds, ` +
+        `and ${list.at(-1)} at most are possible.`);
   });
   for (const bond of ring) bond.order = 1.5;
 }
 
 function alternate(needs, ring) {
   // A partner for each of these atoms along bonds of aromatic rings -> Map, or null if there is none.
-  const partners = new Map([...needs].map((v) => [v, around(ring, v).map(({ other }) => other).filter((u) => needs.has(u))]));
-  const paired = new Map();
+  const partners = new Map(), paired = new Map();
+  for (const v of needs) partners.set(v, around(ring, v).map(({ other }) => other).filter((u) => needs.has(u)));
   let steps = 0;
   const search = () => {
     let best = null, options = null;
@@ -242,8 +257,8 @@ function counted(atoms, bonds, hydrogens) {
   // With every hydrogen as an atom, after the others, or with none that another atom can hold.
   const lone = (v) => {
     // A hydrogen on one heavier atom; an isotope is an atom of its own if hydrogens are.
-    const near = around(bonds, v);
-    return atoms[v].symbol === "H" && near.length === 1 && atoms[near[0].other].symbol !== "H" && !(hydrogens && atoms[v].isotope);
+    const near = around(bonds, v), own = hydrogens && atoms[v].isotope;
+    return atoms[v].symbol === "H" && near.length === 1 && atoms[near[0].other].symbol !== "H" && !own;
   };
   const gone = atoms.map((_, v) => lone(v)), kept = atoms.map((_, v) => v).filter((v) => !gone[v]);
   const number = new Map(kept.map((v, n) => [v, n]));

@@ -33,8 +33,8 @@ export function run(h, around, layers) {
 }
 
 export function influence(features, around, layers, u) {
-  // features: from `run` -> [layers + 1, A]: how strongly every atom's features depend on those with which atom u began:
-  // the sum of the absolute values of all slopes.
+  // features: from `run` -> [layers + 1, A]: how strongly every atom's features depend on those with which atom u
+  // began: the sum of the absolute values of all slopes.
   const K = features[0][0].length, total = features.map((h) => h.map(() => 0));
   for (let k = 0; k < K; k++) {
     let dh = features[0].map((row, v) => row.map((_, f) => Number(v === u && f === k)));

@@ -1,10 +1,10 @@
-// Colour refinement (1-WL) of one graph, and of two together; the twin of Python's `dmol_molnet.wl`, in its colours too.
+// Colour refinement (1-WL) of one graph, and of two together: the twin of Python's `dmol_molnet.wl`, colour for colour.
 //
 //     c_v  <-  (c_v, {{ c_u : u in N(v) }})        until no class splits any more
 //
 // A graph is {labels: [text, …], bonds: [[i, j, …], …]}; its nodes are numbered from 0.  A class that splits leaves its
-// colour to its largest part.  The other parts get new ones, in an order that does not depend on that of the nodes: by a
-// sum over what they see, as `wl.fast` takes it.
+// colour to its largest part.  The other parts get new ones, in an order that does not depend on that of the nodes: by
+// a sum over what they see, as `wl.fast` takes it.
 
 const MASK = (1n << 64n) - 1n;
 
@@ -66,7 +66,7 @@ function split(colors, around, fresh) {
   return unused > Math.max(-1, ...colors) + 1 ? next : null;
 }
 
-const sum = (seen, c) => (seen.reduce((total, color) => total + mix(BigInt(color)), 0n) + mix(~BigInt(c) & MASK)) & MASK;
+const sum = (seen, c) => seen.reduce((total, color) => (total + mix(BigInt(color))) & MASK, mix(~BigInt(c) & MASK));
 
 function before(a, b) {
   // By the sum, then by what is seen, as Python orders tuples.
