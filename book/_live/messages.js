@@ -21,7 +21,7 @@ molnetLive.figures.messages = async (element) => {
   const { examples, first, others, shades, limit } = job;
   const frame = new Frame(element), picture = new Picture(frame.stage, (v) => choose(v));
   const table = make("div", "live-rows"), heading = make("p", "", table), list = make("ul", "", table);
-  frame.list.after(table); // the picture stays beside the slider
+  frame.controls.after(table); // the picture stays beside the slider
 
   let it, names, elements, features, reach, chosen = 0, t = BEGIN, rows = [];
 

@@ -28,13 +28,13 @@ export function signed(value, digits = 2) {
 export class Frame {
   constructor(element) {
     this.element = element;
-    this.id = element.id; // of its own in the page, though every script has its own copy of this file
+    this.id = element.id; // every figure's script has a copy of this file: a count would begin anew in each
     this.stage = node("div", { className: "live-stage" });
     this.controls = node("div", { className: "live-controls" });
     this.list = node("dl", { className: "live-numbers" });
     this.buttons = node("div", { className: "live-buttons" });
     this.sentence = node("p", { className: "live-sentence", aria: { live: "polite" } });
-    this.body = node("div", { className: "live-body" }, this.stage, this.controls, this.list, this.buttons, this.sentence);
+    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.controls, this.buttons, this.sentence);
     element.querySelector(".live-still").after(this.body);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.inView = true;
