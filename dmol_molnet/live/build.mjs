@@ -39,8 +39,11 @@ for (const folder of folders)
     note(await bundle({ entryPoints: [join(folder, file)] }, `figure-${basename(file, ".js")}`));
 
 const packages = [...new Set([...inputs].map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))];
-const licences = packages.sort().map((name) => {
-  const folder = join(modules, name), { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+const about = (name) => JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
+// What a package's own bundle holds is what it depends on.
+const bundled = [...new Set(packages.flatMap((name) => [name, ...Object.keys(about(name).dependencies ?? {})]))];
+const licences = bundled.sort().map((name) => {
+  const folder = join(modules, name), { version } = about(name);
   const file = readdirSync(folder).find((it) => /^licen[cs]e/i.test(it));
   return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
 });

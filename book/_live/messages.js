@@ -1,0 +1,143 @@
+// Message passing on any molecule, layer by layer: every atom's features, and how far the start of one atom has come.
+
+import { influence, oneHot, run } from "../../dmol_molnet/live/engine/message_passing.js";
+import { neighbors } from "../../dmol_molnet/live/engine/wl.js";
+import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
+import { buttons, element as make, listed, read } from "./shared/entries.js";
+import { Picture } from "./shared/picture.js";
+import { distinct, formula } from "./shared/smiles.js";
+
+const BEGIN = 2; // layers
+
+function small(value) {
+  // A size that may be tiny: two digits, as a power of ten where it needs one.
+  if (!value || value >= 0.01) return value ? value.toFixed(2) : "0";
+  const [digits, power] = value.toExponential(0).split("e-");
+  return `${digits} × 10⁻${power.replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit])}`;
+}
+
+molnetLive.figures.messages = async (element) => {
+  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const { examples, first, others, shades, limit } = job;
+  const frame = new Frame(element), picture = new Picture(frame.stage, (v) => choose(v));
+  const table = make("div", "live-rows"), heading = make("p", "", table), list = make("ul", "", table);
+  frame.controls.after(table); // the picture stays beside the slider
+
+  let it, names, elements, features, reach, chosen = 0, t = BEGIN, rows = [];
+
+  const shade = (value) => {
+    const share = Math.min(Math.abs(value), 1), end = value > 0 ? shades.positive : shades.negative;
+    return `rgb(${shades.neutral.map((a, d) => Math.round(a + share * (end[d] - a))).join()})`;
+  };
+
+  // ---------------------------------------------------------------------------------------------- what is computed
+
+  const take = () => {
+    // Reads the entry; what cannot be read is said below it, and the last molecule stays.
+    const found = read(entry, { hydrogens: hydrogens.value, limit });
+    if (!found) return false;
+    const kinds = distinct(found.symbols), most = first.length;
+    if (kinds.length > most) {
+      entry.wrong(`It has ${kinds.length} different elements, and a row of features has room for up to ${most} here.`);
+      return false;
+    }
+    [it, elements, chosen] = [found, kinds, 0];
+    names = it.symbols.map((symbol, v) => symbol + v);
+    const around = neighbors({ labels: it.symbols, bonds: it.bonds }), layers = [first[kinds.length - 1], ...others];
+    features = run(oneHot(it.symbols, elements), around, layers);
+    reach = it.symbols.map((_, u) => influence(features, around, layers, u));
+    picture.fit(picture.molecule(it));
+    build();
+    paint();
+    return true;
+  };
+
+  const build = () => {
+    // A row for every atom; its name chooses it.
+    rows = names.map((name, v) => {
+      const row = make("li"), button = frame.button(name, () => choose(v), row);
+      return { row, button, cells: make("span", "live-cells", row), strength: make("span", "live-strength", row) };
+    });
+    list.replaceChildren(...rows.map(({ row }) => row));
+  };
+
+  // ---------------------------------------------------------------------------------------------- what is shown
+
+  const reached = () => names.map((_, v) => v).filter((v) => reach[chosen][t][v] > 0);
+
+  const paint = () => {
+    const know = reached(), fills = molnetLive.style;
+    const label = `${nameOf(it)}, ${formula(it)}`;
+    picture.title.textContent = label;
+    picture.paint(names.map((text, v) => ({
+      text, fill: fills.elements[it.symbols[v]] ?? fills.otherElement, ringed: v === chosen, faint: !know.includes(v),
+    })), `${label}: after ${t} layers, ${know.length} of ${names.length} atoms know of ${names[chosen]}`);
+    const which = t ? `features after layer ${t}` : `features at the start: ${elements.join(", ")}`;
+    heading.textContent = `${which}; influence of ${names[chosen]}`;
+    rows.forEach(({ button, cells, strength }, v) => {
+      button.setAttribute("aria-pressed", String(v === chosen));
+      cells.replaceChildren(...features[t][v].map((value) => {
+        const cell = Object.assign(document.createElement("span"), { textContent: signed(value) });
+        cell.style.background = shade(value);
+        return cell;
+      }));
+      strength.textContent = small(reach[chosen][t][v]);
+    });
+    layers.set(t);
+    frame.show({ "atoms that know of the chosen one": `${know.length} of ${names.length}` });
+    frame.numbers({
+      atom: String(chosen), layers: String(t), reached: know.join(" "), elements: elements.join(" "),
+      row: features[t][chosen].map((x) => x.toFixed(6)).join(" "),
+      influence: reach[chosen][t].map((x) => x.toPrecision(7)).join(" "),
+    });
+  };
+
+  const nameOf = ({ smiles }) => examples.find((example) => example.smiles === smiles)?.name ?? smiles;
+  const tell = () => {
+    const know = reached().filter((v) => v !== chosen).map((v) => names[v]);
+    const when = t ? `After ${t} ${t === 1 ? "layer" : "layers"}` : "At the start";
+    const some = know.length > 12 ? `${know.length} other atoms` : listed(know);
+    const rest = know.length < names.length - 1 ? "; the rest do not" : "";
+    if (!know.length) frame.tell(`${when}, no other atom knows of ${names[chosen]}.`);
+    else frame.tell(`${when}, ${some} ${know.length === 1 ? "knows" : "know"} of ${names[chosen]}${rest}.`);
+  };
+  const choose = (v) => {
+    chosen = v;
+    paint();
+    tell();
+  };
+
+  // ---------------------------------------------------------------------------------------------- controls
+
+  const layers = frame.slider({
+    label: "layers", min: 0, max: others.length + 1, step: 1, value: BEGIN,
+    act: (value) => ((t = value), paint(), tell()),
+  });
+  const told = () => {
+    const good = take();
+    if (good) tell();
+    return good;
+  };
+  const entry = frame.entry({ label: "SMILES", value: examples[0].smiles, act: told });
+  const put = (example) => (entry.set(example.smiles), hydrogens.set(example.hydrogens));
+  buttons(frame, examples, ({ name }) => name, (example) => (put(example), told()));
+  const hydrogens = frame.check({
+    label: "hydrogens as atoms", value: examples[0].hydrogens, act: (yes) => told() || hydrogens.set(!yes),
+  });
+  frame.reset(() => {
+    t = BEGIN, put(examples[0]);
+    take();
+  });
+  frame.copy(() => {
+    const made = `Molecule.from_smiles(${JSON.stringify(it.smiles)}, hydrogens=${hydrogens.value ? "True" : "False"})`;
+    const begin = `molecule = ${made}; h = one_hot(molecule, elements=${JSON.stringify(elements)})`;
+    const layer = `MessagePassing(${features[1][0].length})(h, *directed_edges(molecule))`;
+    return [
+      "import keras; from dmol_molnet import Molecule; from dmol_molnet.nn.message_passing import *",
+      `keras.utils.set_random_seed(${job.seed}); ${begin}`,
+      t ? `for _ in range(${t}): h = ${layer}; print(h)` : "print(h)",
+    ].join("\n");
+  }, "Copy this in Python");
+  take();
+  frame.ready();
+};
