@@ -5,7 +5,8 @@ const started = new Map();
 
 export function computer(model) {
   // model: the script model-MODEL.js holds the file that the exporter wrote -> a promise of
-  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å)}, whose promises hold {energy, forces, atomic}.
+  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, atom?)}, whose promises hold {energy, forces, atomic}, and of the atom,
+  // if one is named, its features: [{"0e": [K], "1o": [K, 3], …}, …], at the start and after each layer.
   if (!started.has(model)) {
     const begun = begin(model);
     begun.catch(() => started.delete(model));
@@ -37,9 +38,9 @@ async function begin(model) {
   const about = await ask(0, { model: buffer }, [buffer]);
   return {
     ...about,
-    energyAndForces(numbers, positions) {
+    energyAndForces(numbers, positions, atom = null) {
       const id = ++last;
-      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions) });
+      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions), atom });
     },
   };
 }
