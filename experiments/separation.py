@@ -4,8 +4,8 @@
 
 Every network is the design space's MACE, untrained, in float64, with `layers`, `correlation` and `l_max` changed; what
 atoms send on has degree 1 at most, and 0 where l_max is 0.  Sums over neighbours are divided by nothing, or, where
-products of so many sums leave the range of numbers or do not decide, by the mean number of neighbours.  The pairs, on their own edges, are those of the
-chapter's table of all together, and shorter chains.
+products of so many sums leave the range of numbers or do not decide, by the mean number of neighbours.  The pairs, on
+their own edges, are those of the chapter's table of all together, and shorter chains.
 
 Writes `experiments/separation.json`, after every network, and `experiments/separation.md`.
 """

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from dmol_molnet import Molecule, symmetry
+from dmol_molnet.counterexamples import Pair, k_chains, pair
+from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.space import in_space
 from dmol_molnet.figures.style import GRAY, Picture, ink, new, show
-from dmol_molnet.live.page import Figure, reach, with_bonds
+from dmol_molnet.live.page import Figure, with_bonds
 from dmol_molnet.nn.design_space import NAMES, build, defaults
-from dmol_molnet.nn.graph import MolecularGraph
+from dmol_molnet.nn.graph import MolecularGraph, lengths, pair_vectors
 from dmol_molnet.nn.potential import Normalisation, Potential
+from dmol_molnet.nn.separation import DIFFERENT
 
 # ------------------------------------------------------------------------------------------------ points
 
 CHANNELS, SEED, NEIGHBORS, CUTOFF = 4, 0, 5.0, 5.0
 SHOWN = {"0e": 4, "1o": 1, "2e": 1}
 """How many channels of each irrep have bars."""
-TURNS = [([0.0, 1.0, 0.0], 0.7), ([1.0, 0.0, 0.0], -0.5)]
+TURNS = [([0.0, 1.0, 0.0], -0.7), ([1.0, 0.0, 0.0], 0.5)]
 """How the molecule is turned where the figure begins: axes of the screen, and radians, one after the other."""
 POSITIVE, NEGATIVE = "#d9822b", "#2a7fb8"
 ATOM = 0
@@ -31,7 +37,7 @@ ATOM = 0
 @functools.cache
 def point(name: str) -> Potential:
     """One of the named points, untrained: its answer, as it is, in eV."""
-    model = build(name, channels=CHANNELS, cutoff=CUTOFF, seed=SEED)
+    model = build(name, channels=CHANNELS, cutoff=CUTOFF, neighbors=NEIGHBORS, seed=SEED)
     elements = ("H", "C", "O")
     return Potential(model, Normalisation(dict.fromkeys(elements, 0.0), dict.fromkeys(elements, 1.0), NEIGHBORS))
 
@@ -53,7 +59,7 @@ def first_turn() -> np.ndarray:
     """The rotation [3, 3] of TURNS."""
     R = np.eye(3)
     for axis, angle in TURNS:
-        k = np.cross(np.eye(3), axis).T  # k @ v = axis x v
+        k = np.cross(axis, np.eye(3)).T  # k @ v = axis x v
         R = (np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k) @ R
     return R
 
@@ -65,8 +71,11 @@ def carried(molecules: list[Molecule]) -> tuple[list[dict], dict]:
     firsts = [int(np.argmax(np.asarray(graph.molecule) == n)) for n in range(len(molecules))]
     for name in NAMES:
         model = point(name).model
-        if name == "schnet":  # it records the last layer alone; its scalars stand still in all
-            layer = model.features(graph)
+        if name == "schnet":  # it records the last layer alone
+            h, r = model.embedding(graph.numbers), lengths(pair_vectors(graph))
+            for interaction in model.interactions[: layer_shown(name)]:
+                h = interaction(h, r, graph)
+            layer = {"0e": h}
         else:
             layer = model.trace(graph)[layer_shown(name)]
         for found, first in zip(features, firsts, strict=True):
@@ -110,21 +119,22 @@ def points_still() -> Picture:
     in_space(with_bonds(turned), axes[0], numbered=True)
     bars(axes[1], before, now, energies)
     words = (
-        "Methanol, turned; beside it the features of its carbon under six networks, as bars. Those of 0e are as long as "
-        "before the turn, those of 1o and 2e are not. SchNet and ACE have 0e alone."
+        "Methanol, turned; beside it the features of its carbon under six networks, as bars. Those of 0e are as long "
+        "as before the turn, those of 1o and 2e are not. SchNet and ACE have 0e alone."
     )
     return show(figure, words)
 
 
 def points() -> dict:
     molecule = methanol()
+    far = float(np.linalg.norm(molecule.positions, axis=1).max())
     return {
         "symbols": list(molecule.symbols),
         "labels": [f"{symbol}{k}" for k, symbol in enumerate(molecule.symbols)],
         "numbers": molecule.numbers.tolist(),
         "positions": molecule.positions.ravel().tolist(),
         "bonds": with_bonds(molecule).bonds.tolist(),
-        "reach": list(reach(molecule)),
+        "reach": [round(far + 0.7, 2), round(far + 0.5, 2)],
         "points": [
             {"name": name, "model": f"point-{name}", "layer": layer_shown(name), "layers": defaults(name)["layers"]}
             for name in NAMES
@@ -142,8 +152,92 @@ def points() -> dict:
     }
 
 
+# ------------------------------------------------------------------------------------------------ separation
+
+MEASURED = Path(__file__).parents[2] / "experiments" / "separation.json"
+FIRST = {"layers": 1, "correlation": 2, "l_max": 1}
+"""Where the sliders stand in the beginning."""
+TRIANGLE, TWO = [(1, 2), (2, 3), (3, 1)], [(1, 2), (2, 3), (3, 1), (4, 5), (5, 6), (6, 4)]
+ABOVE, BELOW = {"up": (0, 1, 0), "view": (25, 20)}, {"up": (0, -1, 0), "view": (169, 20)}
+DRAWN = {
+    "2-body": (None, [{"view": (0, 10)}] * 2),
+    "3-body": (None, [{"view": (20, 30)}] * 2),
+    "4-body": (TWO, [ABOVE, ABOVE]),
+    "4-body, chiral": (TRIANGLE, [ABOVE, ABOVE]),
+    "4-body, isosceles": (TWO, [ABOVE, BELOW]),
+}
+"""Of environments: the edges that are drawn bold, and how the two are seen."""
+
+
+def measured() -> dict[str, dict[str, list[float]]]:
+    """Of each network of the grid, named as `at` does, the relative differences of all pairs, one for each seed."""
+    return json.loads(MEASURED.read_text(encoding="utf-8"))["runs"]
+
+
+def at(layers: int, correlation: int, l_max: int) -> str:
+    """Names a network, as `experiments/separation.py` does."""
+    return f"layers {layers}, ν {correlation}, l_max {l_max}"
+
+
+def pair_named(name: str) -> Pair:
+    return k_chains(int(name[0])) if name.endswith("chains") else pair(name)
+
+
+def thumbnail(name: str, p: Pair) -> str:
+    """Both of a pair, as an SVG."""
+    chains = name.endswith("chains")
+    figure, axes = new(2.6, 1.5, nrows=2) if chains else new(2.6, 1.5, ncols=2)
+    edges, views = DRAWN.get(name, (None, [{"view": (90, 90)} if chains else {}] * 2))
+    size = {"radius": 0.9, "reach": (12.5, 5.4)} if chains else {"radius": 0.7, "reach": (6.2, 6.8)}
+    for m, ax, view in zip((p.a, p.b), axes, views, strict=True):
+        how = {} if name == "hexagon" else size
+        cloud(m, ax, bar=0, edges=edges or p.edges, faint=p.edges if edges else (), **view, **how)
+    svg = show(figure, f"{name}: {p.about}").svg
+    return re.sub(r' (clip-path|id)="[^"]*"', "", svg)  # nothing lies outside, and copies share no ids
+
+
+def verdict(name: str, told: bool) -> str:
+    """In words, what networks find."""
+    if told:
+        return "\N{CHECK MARK} told apart"
+    relation = pair_named(name).relation
+    return "= equal" if relation == "different" else f"= equal: {relation}"
+
+
+@functools.cache
+def separation_still() -> Picture:
+    """A card for each pair, and what the first network makes of it."""
+    found, cards = measured()[at(**FIRST)], []
+    for name, differences in found.items():
+        told = min(differences) > DIFFERENT
+        inside = f"<p><b>{name}</b></p>{thumbnail(name, pair_named(name))}<p>{verdict(name, told)}</p>"
+        cards.append(f'<div class="live-pair" data-pair="{name}" data-told="{"yes" if told else "no"}">{inside}</div>')
+    told = ", ".join(name for name, ds in found.items() if min(ds) > DIFFERENT)
+    first = ", ".join(f"{key} {value}" for key, value in FIRST.items())
+    return Picture(f'<div class="live-pairs">{"".join(cards)}</div>', f"With {first}, told apart are {told}.")
+
+
+def separation() -> dict:
+    runs = measured()
+    names = list(runs[at(**FIRST)])
+    values = [
+        sorted({int(n) for n in numbers}) for numbers in zip(*(re.findall(r"\d+", key) for key in runs), strict=True)
+    ]
+    return {
+        "pairs": names,
+        "verdicts": [{"yes": verdict(name, True), "no": verdict(name, False)} for name in names],
+        "grid": dict(zip(FIRST, values, strict=True)),
+        "first": FIRST,
+        "differences": {
+            "-".join(re.findall(r"\d+", key)): [min(found[name]) for name in names] for key, found in runs.items()
+        },
+        "different": DIFFERENT,
+    }
+
+
 POTENTIALS = {f"point-{name}": partial(point, name) for name in NAMES}
 
 FIGURES = {
     "points": Figure(points_still, None, points, tuple(POTENTIALS)),
+    "separation": Figure(separation_still, None, separation),
 }

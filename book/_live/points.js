@@ -5,7 +5,7 @@ import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { times, wigner } from "./shared/turning.js";
 
 const SPACE = "http://www.w3.org/2000/svg", POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
-const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 304; // px, where the columns begin
+const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px, where the columns begin, and where the energies end
 const ROW = 48, TOP = 34, BAR = 10, STEP = 13, HALF = 19;
 
 molnetLive.figures.points = async (element) => {
@@ -126,9 +126,9 @@ class Bars {
     this.points = points, this.shown = shown;
     const high = TOP + points.length * ROW;
     this.box = draw(parent, "svg", { viewBox: `0 0 370 ${high}`, role: "img", class: "live-bars" });
-    this.word("before: outlined; now: filled", 370, 10, { "text-anchor": "end", "font-size": 10.5, opacity: 0.8 });
+    this.word("before: outlined; now: filled", ENERGY, 10, { "text-anchor": "end", "font-size": 10.5, opacity: 0.8 });
     for (const irrep of Object.keys(shown)) this.word(irrep, LEFT[irrep], 26, { "font-weight": 700 });
-    this.word("energy (eV)", ENERGY, 26, { "font-size": 11.5 });
+    this.word("energy (eV)", ENERGY, 26, { "font-size": 11.5, "text-anchor": "end" });
     this.rows = points.map(({ name, layer, layers }, k) => {
       const y = TOP + (k + 0.5) * ROW, groups = {};
       this.word(name, 0, y - 1, { "font-size": 13 });
@@ -142,7 +142,7 @@ class Bars {
         });
         groups[irrep] = { none, line, bars, y };
       }
-      return { groups, energy: this.word("", ENERGY, y + 4, { "font-size": 12.5 }) };
+      return { groups, energy: this.word("", ENERGY, y + 4, { "font-size": 12.5, "text-anchor": "end" }) };
     });
   }
 
