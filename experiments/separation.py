@@ -4,8 +4,8 @@
 
 Every network is the design space's MACE, untrained, in float64, with `layers`, `correlation` and `l_max` changed; what
 atoms send on has degree 1 at most, and 0 where l_max is 0.  Sums over neighbours are divided by nothing, or, where
-products of so many sums leave the range of numbers or do not decide, by the mean number of neighbours.  The pairs, on
-their own edges, are those of the chapter's table of all together, and shorter chains.
+products of so many sums leave the range of numbers or do not decide, by the mean number of neighbours, or twice or four
+times that.  The pairs, on their own edges, are those of the chapter's table of all together, and shorter chains.
 
 Writes `experiments/separation.json`, after every network, and `experiments/separation.md`.
 """
@@ -52,7 +52,8 @@ def differences(layers: int, correlation: int, l_max: int, only: dict[str, Pair]
 
 def _decided(models: list, p: Pair, name: str) -> list[float]:
     """d of each model, divided by the first number of neighbours that decides."""
-    for neighbors in (1.0, 2 * len(p.edges) / len(p.a)):
+    mean = 2 * len(p.edges) / len(p.a)
+    for neighbors in (1.0, mean, 2 * mean, 4 * mean):
         found = []
         for model in models:
             model.neighbors = neighbors

@@ -188,9 +188,9 @@ def thumbnail(name: str, p: Pair) -> str:
     chains = name.endswith("chains")
     figure, axes = new(2.6, 1.5, nrows=2) if chains else new(2.6, 1.5, ncols=2)
     edges, views = DRAWN.get(name, (None, [{"view": (90, 90)} if chains else {}] * 2))
-    size = {"radius": 0.9, "reach": (12.5, 5.4)} if chains else {"radius": 0.7, "reach": (6.2, 6.8)}
+    reach = (12.5, 5.4) if chains else (8.3, 6.8) if name == "3-body" else (6.2, 6.8)
     for m, ax, view in zip((p.a, p.b), axes, views, strict=True):
-        how = {} if name == "hexagon" else size
+        how = {} if name == "hexagon" else {"radius": 0.9 if chains else 0.7, "reach": reach}
         cloud(m, ax, bar=0, edges=edges or p.edges, faint=p.edges if edges else (), **view, **how)
     svg = show(figure, f"{name}: {p.about}").svg
     return re.sub(r' (clip-path|id)="[^"]*"', "", svg)  # nothing lies outside, and copies share no ids

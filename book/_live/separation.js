@@ -23,7 +23,7 @@ molnetLive.figures.separation = (element) => {
     frame.numbers({ ...Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)])), told: [...told].join("; ") });
     frame.show({
       "told apart": `${told.size} of ${job.pairs.length}`,
-      "their energies differ by": told.size ? `at least ${least.toExponential(0).replace("-", "\u2212")}, relative` : "rounding",
+      "smallest relative difference of these": told.size ? least.toExponential(0).replace("-", "\u2212") : "–",
     });
   };
 
@@ -40,7 +40,7 @@ molnetLive.figures.separation = (element) => {
         : `Nothing changes: told apart are ${list([...told])}.`);
     },
   })]);
-  for (const [, { input }] of sliders) input.parentElement.style.flexBasis = "13rem"; // all three in a line
+  frame.controls.classList.add("live-brief"); // all three in a line
   frame.stage.before(frame.controls); // so that a hand does not hide what it changes
   frame.reset(() => {
     for (const [key, slider] of sliders) slider.set((values[key] = job.first[key]));
