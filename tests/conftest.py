@@ -31,6 +31,7 @@ def site():
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CHANGELOG.md"]
     for folder in ("book", "dmol_molnet"):
         sources += (path for path in (ROOT / folder).rglob("*") if path.suffix not in ("", ".pyc", ".ipynb"))
+    sources = [path for path in sources if ROOT / "dmol_molnet" / "live" / "built" not in path.parents]
     newest = max(sources, key=lambda path: path.stat().st_mtime)
     if newest.stat().st_mtime > min(page.stat().st_mtime for page in pages):
         stop(f"the site is older than {newest.relative_to(ROOT)}: `make book` first")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browsing import chromium, serving
+from browsing import chromium, said, serving, start
 from conftest import PAGES, ROOT, stop
 from playwright.sync_api import sync_playwright
 
@@ -50,7 +50,11 @@ def browser(site):
         stop("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
     # One module, one browser: closed before other tests, because Playwright keeps an event loop running in the thread.
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        flags = [
+            "--no-sandbox",
+            "--enable-unsafe-swiftshader",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ]
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()
@@ -99,6 +103,11 @@ def visit(open_page):
             seen.__dict__.update(tab.evaluate(f"{MEASURE}.measure()"))
             tab.evaluate(AXE_SCRIPT)
             seen.axe = tab.evaluate(AXE)["violations"]
+            seen.live = {}
+            for name in tab.eval_on_selector_all(".live-figure", "all => all.map(it => it.id.slice(5))"):
+                seen.live[name] = said(start(tab, name))["state"]
+            if seen.live:  # once more, now that they run
+                seen.axe += tab.evaluate(AXE)["violations"]
             seen.overflow = {tab.viewport_size["width"]: tab.evaluate(f"{MEASURE}.overflow()")}
             if MODES[mode]["viewport"]["width"] == 390:
                 tab.set_viewport_size({"width": 320, "height": 640})

@@ -26,7 +26,7 @@ def at_rest() -> tuple[Molecule, np.ndarray]:
 
 
 def acetylacetone() -> dict:
-    return at_work(at_rest()[0], "mace", "acetylacetone", temperature=300, begin=True)
+    return at_work(at_rest()[0], "mace", "acetylacetone", "minimum", temperature=300, begin=True)
 
 
 FIGURES = {

@@ -2,13 +2,12 @@
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
 `stepper` draw it.  `turntable` and `rotation` film a molecule that turns.
-`neighbours` is the running picture of three chapters, `expansion` its numbers, `bending` a film of both.
+`neighbours` is the running picture of three chapters, `expansion` its numbers.
 `table` sets what people compare.
 """
 
 from dmol_molnet.figures.animate import Animation, animate, in_words, still
 from dmol_molnet.figures.around import around
-from dmol_molnet.figures.bending import Bending, bending
 from dmol_molnet.figures.brackets import brackets, seen
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.comparison import Table, table
@@ -32,7 +31,6 @@ __all__ = [
     "COLORS",
     "GRAY",
     "Animation",
-    "Bending",
     "Picture",
     "Rotation",
     "Row",
@@ -42,7 +40,6 @@ __all__ = [
     "Turntable",
     "animate",
     "around",
-    "bending",
     "brackets",
     "cloud",
     "color",

@@ -96,7 +96,14 @@ def _free(center: np.ndarray, distance: float, others: np.ndarray) -> np.ndarray
     return points[np.argmax(np.linalg.norm(points[:, None] - others, axis=-1).min(axis=1, initial=9.0))]
 
 
-def matrix(values: np.ndarray, ax: Axes | None = None, *, blocks: Mapping[str, int] | None = None, title: str = ""):
+def matrix(
+    values: np.ndarray,
+    ax: Axes | None = None,
+    *,
+    blocks: Mapping[str, int] | None = None,
+    title: str = "",
+    largest: float | None = None,
+) -> Figure:
     """Draw a matrix as squares: orange is positive, blue negative, and the size of a square the size of its number.
 
     Args:
@@ -104,6 +111,7 @@ def matrix(values: np.ndarray, ax: Axes | None = None, *, blocks: Mapping[str, i
         ax: where; None makes a new figure.
         blocks: names and sizes of blocks on the diagonal, which are framed.
         title: above the drawing.
+        largest: the number of a full square; None for the largest.
 
     Returns:
         The figure that holds the drawing.
@@ -112,7 +120,7 @@ def matrix(values: np.ndarray, ax: Axes | None = None, *, blocks: Mapping[str, i
     if ax is None:
         _, ax = new(3.0, 3.0)
     n_rows, n_columns = values.shape
-    largest = float(np.abs(values).max(initial=0)) or 1.0
+    largest = largest or float(np.abs(values).max(initial=0)) or 1.0
     for (row, column), value in np.ndenumerate(values):
         share = abs(value) / largest
         if share > 1e-6:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_masses, covalent_radii
 
-from dmol_molnet.figures.space import in_space
+from dmol_molnet.figures.space import OTHER_RADIUS, RADII, in_space
 from dmol_molnet.figures.style import Picture, new
 from dmol_molnet.figures.style import show as as_picture
 from dmol_molnet.live.bundle import HERE, scripts
@@ -126,11 +126,12 @@ def with_bonds(molecule: Molecule) -> Molecule:
     return Molecule(molecule.numbers, x, np.argwhere(np.triu(near, 1)))
 
 
-def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
+def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dict:
     """What `figures/potential.js` reads: a molecule with positions under a potential.
 
     Args:
         model: names the script of the potential.
+        zero: what has no energy in the figure: "minimum", if the molecule is at rest, or "start".
         more: `python`, lines that reproduce a state, with POSITIONS for its coordinates; `temperature` in K; `begin`,
             whether it moves by itself.
     """
@@ -143,6 +144,7 @@ def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
     return {
         "name": name,
         "model": model,
+        "zero": zero,
         "symbols": list(symbols),
         "labels": labels,
         "numbers": molecule.numbers.tolist(),
@@ -157,17 +159,20 @@ def at_work(molecule: Molecule, model: str, name: str, **more) -> dict:
 def reach(molecule: Molecule) -> tuple[float, float]:
     """Å from the middle to the right and to the upper edge of the picture; high enough to turn the molecule."""
     x, y = np.abs(molecule.positions[:, :2]).max(axis=0, initial=0) + 1.3
-    return round(float(max(x, y)), 2), round(float(max(y, 0.62 * x)), 2)
+    return round(float(max(x, y)), 2), round(float(max(y, 0.55 * x)), 2)
 
 
 def still(molecule: Molecule, forces: np.ndarray, name: str) -> Picture:
-    """A molecule with the forces on its atoms as arrows, half an Å an eV/Å: `forces` [A, 3] eV/Å."""
-    arrows = [(x, 0.5 * f, "full") for x, f in zip(molecule.positions, forces, strict=True)]
+    """A molecule with the forces on its atoms as arrows, half an Å an eV/Å, from their rims: `forces` [A, 3] eV/Å."""
+    sizes = np.linalg.norm(forces, axis=1, keepdims=True)
+    radii = np.array([RADII.get(symbol, OTHER_RADIUS) for symbol in molecule.symbols])[:, None]
+    starts = molecule.positions + radii * forces / np.maximum(sizes, 1e-9)
+    arrows = [(x, 0.5 * f, "full") for x, f in zip(starts, forces, strict=True)]
     right, up = reach(molecule)
     _, ax = new(6.0, 6.0 * up / right)
     drawing = in_space(with_bonds(molecule), ax, arrows=arrows, reach=right)
     ax.set_ylim(-up, up)
-    strongest = np.linalg.norm(forces, axis=1).max(initial=0)
+    strongest = sizes.max(initial=0)
     return as_picture(drawing, f"{name}: its atoms, and the forces on them as arrows, at most {strongest:.2f} eV/Å")
 
 
@@ -232,6 +237,7 @@ def show(potential: Potential, molecule: Molecule | None = None, *, path: str = 
         molecule,
         "own",
         name,
+        "start",
         python="\n".join(lines),
         temperature=temperature,
         python_finds={"energy": float(energies[0]), "forces": forces[0].ravel().tolist()},

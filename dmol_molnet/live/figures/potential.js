@@ -38,13 +38,14 @@ molnetLive.figures.potential = async (element) => {
     const strongest = largest(now.own);
     molecule.place(x);
     for (let k = 0; k < numbers.length; k++) {
-      const force = Array.from(now.own.subarray(3 * k, 3 * k + 3), (f) => shown && ARROW * f);
-      arrows.set(k, x.subarray(3 * k, 3 * k + 3), force);
+      const force = now.own.subarray(3 * k, 3 * k + 3), size = Math.hypot(...force) || 1, { radius } = molecule.atoms[k];
+      const start = Array.from(force, (f, d) => x[3 * k + d] + (radius * f) / size); // on the atom's rim
+      arrows.set(k, start, Array.from(force, (f) => shown && ARROW * f));
     }
     trace.add(now.energy - zero);
     frame.numbers({ energy: now.energy, maxForce: strongest, steps: String(steps) });
     frame.show({
-      "energy above the minimum": `${signed(now.energy - zero)} eV`, "largest force": `${signed(strongest)} eV/Å`,
+      [`energy above the ${job.zero}`]: `${signed(now.energy - zero)} eV`, "largest force": `${signed(strongest)} eV/Å`,
       "time": `${signed(steps * motion.step, 0)} fs`, "temperature of the motion": `${signed(motion.temperature(), 0)} K`,
     });
   };
@@ -88,7 +89,7 @@ molnetLive.figures.potential = async (element) => {
       for (let d = 0; d < 3; d++) x[3 * k + d] += by[d];
       motion.v.fill(0, 3 * k, 3 * k + 3);
       await measure();
-      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the minimum, largest force ${signed(largest(now.own))}.`);
+      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the ${job.zero}, largest force ${signed(largest(now.own))}.`);
     });
 
   scene.ongrab = (_, k) => {

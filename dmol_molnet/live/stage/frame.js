@@ -9,7 +9,6 @@
 // All controls are the browser's own, so that they work by key, by touch and with a screen reader.
 
 const QUIET = 1500; // ms between two sentences of the live region
-let frames = 0;
 
 const node = (tag, properties = {}, ...children) => {
   const { data = {}, aria = {}, ...rest } = properties;
@@ -29,13 +28,13 @@ export function signed(value, digits = 2) {
 export class Frame {
   constructor(element) {
     this.element = element;
-    this.id = `live-${frames++}`;
+    this.id = element.id; // every figure's script has a copy of this file: a count would begin anew in each
     this.stage = node("div", { className: "live-stage" });
     this.controls = node("div", { className: "live-controls" });
     this.list = node("dl", { className: "live-numbers" });
     this.buttons = node("div", { className: "live-buttons" });
     this.sentence = node("p", { className: "live-sentence", aria: { live: "polite" } });
-    this.body = node("div", { className: "live-body" }, this.stage, this.controls, this.list, this.buttons, this.sentence);
+    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.controls, this.buttons, this.sentence);
     element.querySelector(".live-still").after(this.body);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.inView = true;

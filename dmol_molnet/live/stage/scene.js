@@ -86,15 +86,16 @@ export class Scene {
 
   // ---------------------------------------------------------------------------------------------- what can be drawn
 
-  molecule(symbols, bonds = [], { letters = symbols, fills = null, grab = false, radii = null } = {}) {
+  molecule(symbols, bonds = [], { letters = symbols, fills = null, grab = false, radii = null, size = 1 } = {}) {
     // Atoms as balls, bonds as sticks -> {place(x [A, 3] Å), mark(k or null), fill(k, colour), symbols, x, visible(yes)}.
-    // bonds: pairs [[i, j], …]; or null for a bond wherever two atoms are nearer than the sum of their radii [A].
+    // bonds: pairs [[i, j], …]; or null for a bond wherever two atoms are nearer than the sum of their radii [A];
+    // size: of the balls, as a share of the usual one.
     const group = new Group(), x = new Float64Array(3 * symbols.length), atoms = [];
     this.root.add(group);
     const rim = new MeshBasicMaterial({ color: style.onColor, side: BackSide });
     const marked = new MeshBasicMaterial({ color: style.highlight, side: BackSide });
     symbols.forEach((symbol, k) => {
-      const { fill, radius } = elementStyle(symbol);
+      const { fill, radius: usual } = elementStyle(symbol), radius = size * usual;
       const ball = new Mesh(BALL, new MeshLambertMaterial({ color: fills?.[k] ?? fill }));
       ball.scale.setScalar(radius);
       const hull = new Mesh(BALL, rim);
@@ -147,11 +148,11 @@ export class Scene {
     return made;
   }
 
-  arrows(n, { color = null, thin = false } = {}) {
+  arrows(n, { color = null, thin = false, broad = false } = {}) {
     // n arrows in the page's ink, or in a colour -> {set(k, start [3], vector [3]), visible(yes)}.
     const group = new Group(), material = new MeshBasicMaterial({ color: color ?? "#000000" });
     if (!color) this.inks.push(material);
-    const [shaft, head, length] = thin ? [0.035, 0.11, 0.25] : [0.055, 0.16, 0.34];
+    const [shaft, head, length] = thin ? [0.035, 0.11, 0.25] : broad ? [0.12, 0.3, 0.5] : [0.055, 0.16, 0.34];
     const made = Array.from({ length: n }, () => {
       const one = { rod: new Mesh(ROD, material), tip: new Mesh(TIP, material) };
       group.add(one.rod, one.tip);

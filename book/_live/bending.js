@@ -1,0 +1,313 @@
+// One atom and two neighbours: columns of harmonics, their sum A, products B, an energy E.  The reader opens the angle
+// and turns the whole.
+
+import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
+import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
+import { set, svg, text } from "./shared/pen.js";
+
+const { style } = molnetLive;
+const SCALE = 58, MIDDLE = [150, 106]; // px a unit of length, and where the atom is
+const ATOM = 0.24, NEIGHBOUR = 0.22, ARC = 0.52; // as in the still figures
+const CELL = 58, ROW = 23, COLUMNS = [58, 120, 188, 262]; // of the table: width, height, where each column begins
+const STEP = Math.PI / 12;
+
+molnetLive.figures.bending = async (element) => {
+  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const frame = new Frame(element), harmonics = new Harmonics(job.C.length - 1);
+  const picture = svg("svg", { viewBox: "0 0 300 370", role: "img" });
+  const table = svg("svg", { viewBox: "0 0 334 370", role: "img" });
+  picture.style.touchAction = "pan-y pinch-zoom";
+  frame.stage.append(picture, table);
+  const drawn = drawing(picture, job), cells = numbers(table, job);
+  let theta = job.theta, R = [[1, 0, 0], [0, 1, 0], [0, 0, 1]], now;
+
+  const compute = () => {
+    const t = (theta * Math.PI) / 180;
+    const n = [[1, 0, 0], [Math.cos(t), Math.sin(t), 0]].map((one) => times(R, one)); // from neighbour to atom
+    const phi = n.map((one) => {
+      const Y = new Float64Array(harmonics.rows);
+      harmonics.at(...one, Y, 0);
+      return Y;
+    });
+    const A = phi[0].map((y, row) => y + phi[1][row]);
+    // A of degree l stands in the rows l² … (l+1)² - 1
+    const B = job.C.map((couples, l) => couples.reduce((sum, [m, k, c]) => sum + c * A[l * l + m] * A[l * l + k], 0));
+    const E = B.reduce((sum, b, l) => sum + job.weights[l] * b, 0);
+    return { n, phi, A, B, E };
+  };
+
+  const paint = () => {
+    now = compute();
+    drawn(now, theta, R), cells(now);
+    const list = (values) => Array.from(values, (x) => x.toFixed(6)).join(" ");
+    frame.numbers({ theta, energy: now.E, a: list(now.A), b: list(now.B), directions: list(now.n.flat()) });
+  };
+
+  const open = (to) => {
+    theta = to, paint();
+    const [, one, two] = now.B;
+    frame.tell(`θ is ${theta.toFixed(0)}°: B₁ is ${signed(one)}, B₂ is ${signed(two)}, E is ${signed(now.E)}.`);
+  };
+
+  const turn = (about, angle) => {
+    const { A } = now;
+    R = product(rotation(about, angle), R), paint();
+    const most = Math.max(...A.map((a, row) => Math.abs(a - now.A[row])));
+    const same = "Turned about an axis of its own: A, B and E are the same.";
+    frame.tell(most > 0.005 ? "Turned: numbers of A have changed, B and E have not." : same);
+  };
+
+  const slider = frame.slider({
+    label: "angle θ", min: job.angles[0], max: job.angles.at(-1), step: 1, value: theta, show: (to) => `${to}°`,
+    act: open,
+  });
+  frame.turns({ turn });
+  const group = frame.buttons.querySelector(".live-turns");
+  for (const [sign, words, way] of [["\u21ba", "Turn against the clock", 1], ["\u21bb", "Turn with the clock", -1]])
+    frame.button(sign, () => turn([0, 0, 1], way * STEP), group).setAttribute("aria-label", words);
+  frame.reset(() => {
+    theta = job.theta, R = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+    slider.set(theta), paint();
+  });
+  frame.copy(() => python(now.n, job.weights), "Copy as Python");
+
+  // A drag of neighbour 2 opens the angle; of anything else, it turns the whole.
+  let drag = null;
+  const at = (event) => {
+    const box = picture.getBoundingClientRect(), px = 300 / box.width;
+    return [(event.clientX - box.left) * px, (event.clientY - box.top) * px];
+  };
+  picture.addEventListener("pointerdown", (event) => {
+    if (event.button || drag) return;
+    picture.setPointerCapture(event.pointerId);
+    drag = { id: event.pointerId, at: at(event), hit: event.target.dataset.grab !== undefined };
+  });
+  picture.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== drag?.id) return;
+    const [x, y] = at(event), dx = x - drag.at[0], dy = y - drag.at[1], size = Math.hypot(dx, dy);
+    drag.at = [x, y];
+    if (drag.hit) {
+      const to = nearest([(x - MIDDLE[0]) / SCALE, (MIDDLE[1] - y) / SCALE], R, job);
+      if (to !== theta) slider.set(to), open(to);
+    } else if (size) turn([dy / size, dx / size, 0], 0.01 * size);
+  });
+  const end = (event) => event.pointerId === drag?.id && (drag = null);
+  picture.addEventListener("pointerup", end);
+  picture.addEventListener("pointercancel", end);
+
+  paint();
+  frame.ready();
+};
+
+// ------------------------------------------------------------------------------------------------ pictures
+
+function drawing(picture, job) {
+  // The atom and its neighbours, seen along z, and below the curves with a dot on each.
+  const place = ([x, y]) => [MIDDLE[0] + SCALE * x, MIDDLE[1] - SCALE * y];
+  const arc = svg("polyline", { fill: "none", stroke: style.gray, "stroke-width": 1.6 });
+  const angle = text("θ", { "font-size": 15 });
+  const arrows = [1, 2].map(() => ({
+    line: svg("line", { stroke: "currentColor", "stroke-width": 2.2 }), tip: svg("polygon", { fill: "currentColor" }),
+  }));
+  const labels = [1, 2].map((j) => {
+    const label = text("n", { "font-size": 15, "font-weight": 700 });
+    label.append(svg("tspan", { dy: 4, "font-size": 10, "font-weight": 400 }, String(j)));
+    return label;
+  });
+  const ball = (letter, fill, radius, more = {}) => {
+    const made = svg("g");
+    const circle = svg("circle", { r: radius * SCALE, fill, stroke: style.onColor, "stroke-width": 1, ...more });
+    const letters = text(letter, { "font-size": 13 });
+    letters.style.fill = style.onColor, letters.style.pointerEvents = "none";
+    made.append(circle, letters);
+    return made;
+  };
+  const neighbours = [1, 2].map((j) => ball(j, style.colors[0], NEIGHBOUR));
+  const hand = svg("circle", { r: 22, fill: "transparent", "data-grab": "" }); // a finger needs more than the circle
+  hand.style.touchAction = "none", hand.style.cursor = "grab";
+  neighbours[1].append(hand);
+  const atom = ball("i", style.colors[1], ATOM);
+  atom.lastChild.setAttribute("font-style", "italic");
+  const space = svg("g");
+  picture.append(space);
+  const dots = chart(picture, job);
+
+  return ({ n, B, E }, theta, R) => {
+    const ends = n.map((one) => one.map((x) => -job.distance * x));
+    // What is farther from the reader is drawn first.
+    const order = [[0, atom], ...ends.map((end, j) => [end[2], neighbours[j]])].sort((a, b) => a[0] - b[0]);
+    const pointers = arrows.flatMap((one) => [one.line, one.tip]), balls = order.map(([, made]) => made);
+    space.replaceChildren(arc, angle, ...pointers, ...balls, ...labels);
+    atom.setAttribute("transform", `translate(${place([0, 0])})`);
+    ends.forEach((end, j) => {
+      neighbours[j].setAttribute("transform", `translate(${place(end)})`);
+      const [from, to] = [job.distance - NEIGHBOUR, ATOM].map((r) => place(n[j].map((x) => -r * x)));
+      const flat = Math.hypot(n[j][0], n[j][1]), length = Math.hypot(to[0] - from[0], to[1] - from[1]);
+      const { line, tip } = arrows[j], hidden = length < 10; // it points at the reader, or away
+      line.style.display = tip.style.display = hidden ? "none" : "";
+      if (!hidden) {
+        const [ux, uy] = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
+        const neck = [to[0] - 9 * ux, to[1] - 9 * uy];
+        const side = (s) => [neck[0] - 4.5 * s * uy, neck[1] + 4.5 * s * ux];
+        set(line, { x1: from[0], y1: from[1], x2: neck[0], y2: neck[1] });
+        set(tip, { points: [to, side(1), side(-1)].join(" ") });
+      }
+      // The label stands on the side where the other neighbour is not.
+      let across = flat > 0.1 ? [-n[j][1] / flat, n[j][0] / flat] : [0, 1];
+      const other = n[1 - j];
+      if (across[0] * -other[0] + across[1] * -other[1] > 0) across = across.map((x) => -x);
+      const half = n[j].map((x, d) => -0.75 * x + (d < 2 ? 0.27 * across[d] : 0));
+      set(labels[j], xy(place(half)));
+    });
+    const points = Array.from({ length: 33 }, (_, k) => times(R, spot(-ARC, (theta * k) / 32)));
+    set(arc, { points: points.map(place).join(" ") });
+    set(angle, xy(place(times(R, spot(-ARC - 0.2, theta / 2)))));
+    dots(theta, [...B, E]);
+    const words = `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; below, B and E against it`;
+    picture.setAttribute("aria-label", words);
+  };
+}
+
+function chart(picture, { angles, curves }) {
+  // B and E against the angle, lines by Legendre's polynomials -> dots(theta, values)
+  const top = 226, height = 96, left = 46, width = 236;
+  const all = curves.flat(), low = Math.min(...all), high = Math.max(...all);
+  const x = (theta) => left + (width * (theta - angles[0])) / (angles.at(-1) - angles[0]);
+  const y = (value) => top + (height * (high - value)) / (high - low);
+  const names = curves.map((_, l) => (l < curves.length - 1 ? ["B", String(l)] : ["E", ""]));
+  curves.forEach((curve, l) => {
+    const energy = l === curves.length - 1;
+    picture.append(svg("polyline", {
+      points: curve.map((value, k) => `${x(angles[k]).toFixed(1)},${y(value).toFixed(1)}`).join(" "), fill: "none",
+      stroke: energy ? "currentColor" : style.gray, "stroke-width": energy ? 2.2 : 1.4,
+    }));
+    const name = text(names[l][0], { x: left - 7, y: y(curve[0]), "text-anchor": "end", "font-size": 12 });
+    name.append(svg("tspan", { dy: 3, "font-size": 9 }, names[l][1]));
+    picture.append(name);
+  });
+  const bottom = top + height + 6, ink = { stroke: "currentColor" };
+  picture.append(svg("line", { x1: left, x2: left + width, y1: bottom, y2: bottom, ...ink }));
+  for (const tick of [60, 120, 180])
+    picture.append(
+      svg("line", { x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4, ...ink }),
+      text(`${tick}°`, { x: x(tick), y: bottom + 13, "font-size": 11 }),
+    );
+  const key = "lines: Legendre polynomials; dots: from A";
+  picture.append(
+    text("θ", { x: x(90), y: bottom + 13, "font-size": 12 }),
+    text(key, { x: left + width / 2, y: bottom + 31, "font-size": 11.5 }),
+  );
+  const rule = svg("line", { stroke: style.gray, "stroke-dasharray": "3 3", y1: top - 4, y2: bottom });
+  const dots = curves.map(() => svg("circle", { r: 4.5, fill: "currentColor" }));
+  picture.append(rule, ...dots);
+  return (theta, values) => {
+    set(rule, { x1: x(theta), x2: x(theta) });
+    values.forEach((value, l) => set(dots[l], { cx: x(theta), cy: y(value) }));
+  };
+}
+
+function numbers(table, job) {
+  // Columns: the harmonics of each neighbour, their sum A, the products B; below, E -> paint({phi, A, B, E})
+  const rows = [], products = [], groups = job.C.map((_, l) => ({ l, first: l * l }));
+  const y = (row) => 46 + ROW * row + 7 * Math.floor(Math.sqrt(row)); // a gap between degrees
+  const head = (words, column, line = 0) => {
+    const [x, y] = [COLUMNS[column] + CELL / 2, 12 + 13 * line];
+    table.append(text(words, { x, y, "font-size": 11.5, "font-weight": line ? 400 : 700 }));
+  };
+  head("Y of 1", 0), head("Y of 2", 1), head("A", 2), head("sum", 2, 1), head("B", 3), head("ΣA² / √(2l+1)", 3, 1);
+  table.append(text("l", { x: 14, y: 25, "font-size": 12, "font-style": "italic" }));
+  table.append(text("m", { x: 42, y: 25, "font-size": 12, "font-style": "italic" }));
+  for (const { l, first } of groups) {
+    const middle = y(first + l);
+    table.append(text(l, { x: 14, y: middle, "font-size": 12 }));
+    for (let m = -l; m <= l; m++) {
+      const at = y(first + l + m);
+      table.append(text(signed(m, 0), { x: 42, y: at, "font-size": 11 }));
+      rows[first + l + m] = [0, 1, 2].map((column) => cell(table, COLUMNS[column], at));
+    }
+    const [top, bottom] = [y(first) - ROW / 2 + 2, y(first + 2 * l) + ROW / 2 - 2], right = COLUMNS[2] + CELL + 3;
+    const d = `M${right} ${top}h4V${bottom}h-4M${right + 4} ${middle}h6`; // a bracket
+    table.append(svg("path", { d, fill: "none", stroke: style.gray, "stroke-width": 1.2 }));
+    products[l] = cell(table, COLUMNS[3], middle);
+  }
+  const end = y(rows.length - 1) + ROW / 2;
+  for (const [words, from, to] of [["turn with the whole", 0, 2], ["stay", 3, 3]]) {
+    const [x1, x2] = [COLUMNS[from], COLUMNS[to] + CELL];
+    table.append(
+      svg("line", { x1, x2, y1: end + 5, y2: end + 5, stroke: style.gray }),
+      text(words, { x: (x1 + x2) / 2, y: end + 15, "font-size": 11.5 }),
+    );
+  }
+  const term = (w, l) => `${l && w >= 0 ? "+ " : ""}${String(w).replace("-", "\u2212")} B${"₀₁₂"[l]}`;
+  const sum = `E = ${job.weights.map(term).join(" ")} =`;
+  table.append(text(sum, { x: COLUMNS[3] - 8, y: end + 41, "text-anchor": "end", "font-size": 12.5 }));
+  const energy = cell(table, COLUMNS[3], end + 41);
+  const most = largest(job);
+  return ({ phi, A, B, E }) => {
+    const write = (set, value, scale) => set(value, scale, job.shades);
+    A.forEach((a, row) => [...phi.map((Y) => Y[row]), a].forEach((value, k) => write(rows[row][k], value, most.A)));
+    B.forEach((b, l) => write(products[l], b, most.B));
+    write(energy, E, most.E);
+    const told = (values) => Array.from(values, (x) => signed(x)).join(", ");
+    table.setAttribute("aria-label", `A: ${told(A)}. B: ${told(B)}. E: ${signed(E)}.`);
+  };
+}
+
+function largest({ curves }) {
+  // What the deepest colours stand for, the same at all angles: of degree 2, a sum of two goes up to 2 √5.
+  const B = Math.max(...curves.slice(0, -1).flat()), E = Math.max(...curves.at(-1).map(Math.abs));
+  return { A: 2 * Math.sqrt(5), B, E };
+}
+
+function cell(table, x, y) {
+  // A box with a number -> set(value, scale, shades)
+  const size = { width: CELL, height: ROW - 3, rx: 3 };
+  const box = svg("rect", { x, y: y - ROW / 2 + 1.5, ...size, stroke: style.gray, "stroke-width": 0.8 });
+  const letters = text("", { x: x + CELL / 2, y, "font-size": 12 });
+  letters.style.fill = style.onColor, letters.style.fontVariantNumeric = "tabular-nums";
+  table.append(box, letters);
+  return (value, scale, [negative, neutral, positive]) => {
+    const share = Math.min(Math.abs(value) / scale, 1), end = value > 0 ? positive : negative;
+    box.setAttribute("fill", `rgb(${neutral.map((from, c) => Math.round(from + share * (end[c] - from)))})`);
+    letters.textContent = signed(value);
+  };
+}
+
+// ------------------------------------------------------------------------------------------------ small things
+
+const xy = ([x, y]) => ({ x, y });
+const spot = (r, degrees) => [r * Math.cos((degrees * Math.PI) / 180), r * Math.sin((degrees * Math.PI) / 180), 0];
+const times = (R, v) => R.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
+const product = (P, Q) => P.map((row) => [0, 1, 2].map((c) => row[0] * Q[0][c] + row[1] * Q[1][c] + row[2] * Q[2][c]));
+
+function rotation([x, y, z], angle) {
+  // About an axis of length 1
+  const c = Math.cos(angle), s = Math.sin(angle), t = 1 - c;
+  return [
+    [t * x * x + c, t * x * y - s * z, t * x * z + s * y],
+    [t * x * y + s * z, t * y * y + c, t * y * z - s * x],
+    [t * x * z - s * y, t * y * z + s * x, t * z * z + c],
+  ];
+}
+
+function nearest(point, R, { angles, distance }) {
+  // The whole angle at which neighbour 2 is seen nearest to a point, [x, y] in units of length.
+  let best = angles[0], least = Infinity;
+  const size = Math.hypot(...point) || 1;
+  for (let theta = angles[0]; theta <= angles.at(-1); theta++) {
+    const [x, y] = times(R, spot(-distance, theta)), long = Math.max(Math.hypot(x, y), 1e-9);
+    // Seen from the front only the direction counts; where the whole is tilted, how far out it is seen counts too.
+    const off = Math.hypot(x - (point[0] / size) * long, y - (point[1] / size) * long);
+    if (off < least) (least = off), (best = theta);
+  }
+  return best;
+}
+
+function python(n, weights) {
+  const rows = n.map((one) => `[${one.map((x) => +x.toFixed(8)).join(", ")}]`).join(", ");
+  return [
+    `import numpy as np; from dmol_molnet import so3; weights = [${weights.join(", ")}]`,
+    `A = so3.spherical_harmonics(2, np.array([${rows}])).sum(axis=0)`,
+    "print(A, B := [sum(A[l * l:(l + 1)**2]**2) / (2 * l + 1)**0.5 for l in range(3)], np.dot(weights, B))",
+  ].join("\n");
+}

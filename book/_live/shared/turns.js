@@ -1,0 +1,100 @@
+// Rotations, and the matrices by which harmonics turn: the conventions of `dmol_molnet.so3`, in float64.
+//
+// A rotation is a list of three rows; the numbers of degree l are those of m = -l … l.
+
+import { Harmonics } from "../../../dmol_molnet/live/engine/harmonics.js";
+
+const L_MAX = 3, harmonics = new Harmonics(L_MAX);
+
+export function degrees(x) {
+  // A vector [3] -> its harmonics by degree, [[1], [3], [5], [7]].
+  const Y = new Float64Array(harmonics.rows);
+  harmonics.at(x[0], x[1], x[2], Y, 0);
+  return Array.from({ length: L_MAX + 1 }, (_, l) => Array.from(Y.subarray(l * l, (l + 1) ** 2)));
+}
+
+// Directions and weights whose mean is that of all directions, for polynomials up to degree 7: Gauss's four heights z,
+// and on each of them eight directions.  Products of two harmonics have degree 6 at most.
+const SPHERE = [-1, 1].flatMap((up) =>
+  [-1, 1].flatMap((sign) => {
+    const z = up * Math.sqrt(3 / 7 + ((sign * 2) / 7) * Math.sqrt(6 / 5));
+    const weight = (18 - sign * Math.sqrt(30)) / 72 / 8;
+    return Array.from({ length: 8 }, (_, k) => {
+      const phi = (k * Math.PI) / 4, r = Math.sqrt(1 - z * z), n = [r * Math.cos(phi), r * Math.sin(phi), z];
+      return { n, weight, Y: degrees(n) };
+    });
+  }));
+
+export function wigner(R) {
+  // The matrices [[1 x 1], [3 x 3], [5 x 5], [7 x 7]] with Y(R n) = D Y(n): since the mean of Y Yᵀ is 1, D is that of
+  // Y(R n) Y(n)ᵀ.
+  const zeros = (n) => Array.from({ length: n }, () => Array(n).fill(0)), D = [];
+  for (let l = 0; l <= L_MAX; l++) D.push(zeros(2 * l + 1));
+  for (const { n, weight, Y } of SPHERE) {
+    const turned = degrees(apply(R, n));
+    for (const [l, block] of D.entries())
+      block.forEach((row, i) => row.forEach((_, j) => (row[j] += weight * turned[l][i] * Y[l][j])));
+  }
+  return D;
+}
+
+export function lobesOf(l) {
+  // (c, scale) -> the function of a direction, scale times the sum of c_m Y_lm, for a surface of the scene: it asks for
+  // the same directions in the same order each time, so their harmonics are kept.
+  const kept = [];
+  return (c, scale = 1) => {
+    let k = 0;
+    return (...n) => scale * dot(c, (kept[k++] ??= degrees(n)[l]));
+  };
+}
+
+export const ONE = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+export const dot = (a, b) => a.reduce((sum, x, k) => sum + x * b[k], 0);
+export const norm = (a) => Math.hypot(...a);
+export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+export const scaled = (a, s) => a.map((x) => s * x);
+export const apply = (R, x) => R.map((row) => dot(row, x));
+export const yzx = ([x, y, z]) => [y, z, x];
+
+export function times(A, B) {
+  // A B, whose rows are made perpendicular once more: thousands of small turns shall stay one.
+  const columns = ONE.map((_, k) => B.map((row) => row[k])), [x, y] = A.map((row) => columns.map((it) => dot(row, it)));
+  const first = scaled(x, 1 / norm(x)), rest = y.map((it, k) => it - dot(first, y) * first[k]);
+  const second = scaled(rest, 1 / norm(rest));
+  return [first, second, cross(first, second)];
+}
+
+export function about(axis, angle) {
+  // The rotation about an axis [3] of any length by an angle in radians.
+  const u = scaled(axis, 1 / norm(axis)), c = Math.cos(angle), s = Math.sin(angle);
+  const K = [[0, -u[2], u[1]], [u[2], 0, -u[0]], [-u[1], u[0], 0]];
+  return ONE.map((row, i) => row.map((one, j) => c * one + s * K[i][j] + (1 - c) * u[i] * u[j]));
+}
+
+export function angleOf(R) {
+  // By how much it turns, in degrees from 0 to 180.
+  const [[, a, b], [c, , d], [e, f]] = R, trace = R[0][0] + R[1][1] + R[2][2];
+  return (Math.atan2(Math.hypot(f - d, b - e, c - a), trace - 1) * 180) / Math.PI;
+}
+
+export function byHand(frame, scenes, turn, label) {
+  // The reader turns what is shown, not the view: drags in scenes, buttons and arrow keys call turn(axis [3], angle).
+  for (const scene of scenes) scene.turn = turn;
+  frame.turns({ turn });
+  const group = frame.buttons.querySelector('[aria-label="Turn the view"]'), step = Math.PI / 36;
+  group.setAttribute("aria-label", label);
+  const keys = { ArrowLeft: [0, -1, 0], ArrowRight: [0, 1, 0], ArrowUp: [-1, 0, 0], ArrowDown: [1, 0, 0] };
+  group.addEventListener("keydown", (event) => {
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    turn(keys[event.key], step);
+  });
+}
+
+export function axes(scene, reach) {
+  // The axes x and y of the screen as thin lines, with letters; z points to the reader.
+  scene.line([[-reach, 0, 0], [reach, 0, 0]]);
+  scene.line([[0, -reach, 0], [0, reach, 0]]);
+  scene.text("x", [1.08 * reach, 0, 0], { size: 0.2 * reach });
+  scene.text("y", [0, 1.08 * reach, 0], { size: 0.2 * reach });
+}
