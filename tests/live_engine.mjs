@@ -1,7 +1,8 @@
 // node live_engine.mjs ENGINE < JOB: energies and forces of the engine, for tests that know what they should be.
 //
 // JOB is JSON, {"model": FILE, "cases": [{"numbers", "positions", "edges"?, "differences"?, "atom"?}, …]}; prints a
-// list of {"energy", "forces", "features"?, "differences"?}, the last by differences of the engine's own energies, or {"error"}.
+// list of {"energy", "forces", "features"?, "differences"?}, the last by differences of the engine's own energies, or
+// {"error"}.
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

@@ -1,18 +1,19 @@
-// Six points of the design space at once: what one atom carries under each, by irrep, while the reader turns the molecule.
+// Six points of the design space at once: what an atom carries under each, by irrep, while its molecule is turned.
 
 import { computer } from "../../dmol_molnet/live/stage/computer.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { times, wigner } from "./shared/turning.js";
+import { apply, wigner } from "./shared/turns.js";
 
 const SPACE = "http://www.w3.org/2000/svg", POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
-const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px, where the columns begin, and where the energies end
+const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px: columns begin, energies end
 const ROW = 48, TOP = 34, BAR = 10, STEP = 13, HALF = 19;
 
 molnetLive.figures.points = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   await molnetLive.load("stage");
   const { Scene } = molnetLive.stage, frame = new Frame(element), numbers = Int32Array.from(job.numbers);
-  const scene = new Scene(frame.stage, { reach: job.reach, label: "Methanol, to be turned; the arrows below turn it, too" });
+  const label = "Methanol, to be turned; the arrows below turn it, too";
+  const scene = new Scene(frame.stage, { reach: job.reach, label });
   const molecule = scene.molecule(job.symbols, job.bonds, { letters: job.labels });
   molecule.place(job.positions);
   const engines = await Promise.all(job.points.map(({ model }) => computer(model)));
@@ -20,7 +21,7 @@ molnetLive.figures.points = async (element) => {
 
   const turned = (R) => {
     const x = new Float64Array(job.positions.length);
-    for (let k = 0; k < x.length; k += 3) x.set(times(R, job.positions.slice(k, k + 3)), k);
+    for (let k = 0; k < x.length; k += 3) x.set(apply(R, job.positions.slice(k, k + 3)), k);
     return x;
   };
   const carried = async (x) => {
@@ -38,7 +39,7 @@ molnetLive.figures.points = async (element) => {
     const there = R, which = atom, found = await carried(turned(R));
     if (which !== atom) return;
     now = found;
-    const D = Object.fromEntries(irreps.map((irrep) => [irrep, wigner(parseInt(irrep), there)]));
+    const all = wigner(there), D = Object.fromEntries(irreps.map((irrep) => [irrep, all[parseInt(irrep)]]));
     const moved = Object.fromEntries(irreps.map((irrep) => [irrep, 0]));
     let off = 0, energyMoved = 0;
     now.forEach(({ energy, features }, k) => {
@@ -47,7 +48,7 @@ molnetLive.figures.points = async (element) => {
         if (!D[irrep]) continue;
         const old = before[k].features[irrep], n = D[irrep].length, size = Math.max(...old.map(Math.abs)) || 1;
         for (let c = 0; c < h.length; c += n) {
-          const expected = times(D[irrep], old.subarray(c, c + n));
+          const expected = apply(D[irrep], old.subarray(c, c + n));
           for (let m = 0; m < n; m++) {
             moved[irrep] = Math.max(moved[irrep], Math.abs(h[c + m] - old[c + m]) / size);
             off = Math.max(off, Math.abs(h[c + m] - expected[m]) / size);
@@ -55,15 +56,17 @@ molnetLive.figures.points = async (element) => {
         }
       }
     });
-    const cosine = (there[0][0] + there[1][1] + there[2][2] - 1) / 2, angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
+    const cosine = (there[0][0] + there[1][1] + there[2][2] - 1) / 2;
+    const angle = (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, cosine))); // degrees
     bars.show(before, now);
-    const energies = Object.fromEntries(job.points.map(({ name }, k) => [`energy-${name}`.replace(/-./, (c) => c[1].toUpperCase()), now[k].energy]));
+    const energies = Object.fromEntries(job.points.map(({ name }, k) => [`energy${capital(name)}`, now[k].energy]));
     const named = Object.fromEntries(irreps.map((irrep) => [`moved${irrep}`, moved[irrep]]));
-    frame.numbers({ ...energies, ...named, angle: (180 * angle) / Math.PI, energyMoved, off: off.toExponential(1), atom: job.labels[atom] });
+    frame.numbers({ ...energies, ...named, angle, energyMoved, off: off.toExponential(1), atom: job.labels[which] });
     frame.show({
-      "turned by": `${signed((180 * angle) / Math.PI, 0)}°`,
+      "turned by": `${signed(angle, 0)}°`,
       ...Object.fromEntries(irreps.map((irrep) => [`${irrep} changed by`, signed(moved[irrep], 1)])),
-      "off from D h": off.toExponential(0).replace("-", "\u2212"), "energies changed by": `${signed(energyMoved, 3)} eV`,
+      "off from D h": off.toExponential(0).replace("-", "\u2212"),
+      "energies changed by": `${signed(energyMoved, 3)} eV`,
     });
   };
 
@@ -113,12 +116,17 @@ molnetLive.figures.points = async (element) => {
     return choose(job.atom);
   });
   frame.copy(() => job.python.join("\n").replace("POSITIONS", JSON.stringify(places(turned(scene.rotation())))));
-  Object.defineProperty(element, "features", { get: () => now.map(({ features }) => features), configurable: true }); // for tests
-  Object.defineProperty(element, "rotation", { get: () => R, configurable: true });
+  Object.defineProperty(element, "features", { get: () => now.map(({ features }) => features), configurable: true });
+  Object.defineProperty(element, "rotation", { get: () => R, configurable: true }); // both for tests and scripts
   frame.ready();
 };
 
-const places = (x) => Array.from({ length: x.length / 3 }, (_, k) => Array.from(x.subarray(3 * k, 3 * k + 3), (v) => +v.toFixed(8)));
+const capital = (name) => name[0].toUpperCase() + name.slice(1);
+
+function places(x) {
+  const of = (k) => Array.from(x.subarray(3 * k, 3 * k + 3), (value) => +value.toFixed(8));
+  return Array.from({ length: x.length / 3 }, (_, k) => of(k));
+}
 
 class Bars {
   // A row for each point, a group of bars for each irrep: outlined before the turn, filled after it.
@@ -134,11 +142,14 @@ class Bars {
       this.word(name, 0, y - 1, { "font-size": 13 });
       this.word(`layer ${layer} of ${layers}`, 0, y + 12, { "font-size": 10, opacity: 0.8 });
       for (const [irrep, channels] of Object.entries(shown)) {
-        const n = channels * (2 * parseInt(irrep) + 1), x = LEFT[irrep], none = this.word("none", x, y + 4, { "font-size": 11, opacity: 0.8 });
-        const line = draw(this.box, "line", { x1: x - 3, x2: x + n * STEP, y1: y, y2: y, stroke: molnetLive.style.gray });
+        const n = channels * (2 * parseInt(irrep) + 1), x = LEFT[irrep];
+        const none = this.word("none", x, y + 4, { "font-size": 11, opacity: 0.8 });
+        const { gray } = molnetLive.style;
+        const line = draw(this.box, "line", { x1: x - 3, x2: x + n * STEP, y1: y, y2: y, stroke: gray });
         const bars = Array.from({ length: n }, (_, b) => {
           const place = { x: x + b * STEP, width: BAR };
-          return { fill: draw(this.box, "rect", place), rim: draw(this.box, "rect", { ...place, fill: "none", stroke: "currentColor", "stroke-width": 1 }) };
+          const ink = { fill: "none", stroke: "currentColor", "stroke-width": 1 };
+          return { fill: draw(this.box, "rect", place), rim: draw(this.box, "rect", { ...place, ...ink }) };
         });
         groups[irrep] = { none, line, bars, y };
       }
@@ -161,13 +172,15 @@ class Bars {
         if (!has) continue;
         const n = 2 * parseInt(irrep) + 1, size = largest(old, channels, n);
         bars.forEach(({ fill, rim }, b) => {
-          stand(rim, y, (HALF * old[b]) / size), stand(fill, y, (HALF * now[k].features[irrep][b]) / size);
+          stand(rim, y, (HALF * old[b]) / size);
+          stand(fill, y, (HALF * now[k].features[irrep][b]) / size);
         });
       }
     });
     const names = (irrep) => this.points.filter((_, k) => now[k].features[irrep]).map(({ name }) => name).join(", ");
     const has = Object.keys(this.shown).map((irrep) => `${irrep}: ${names(irrep)}`).join("; ");
-    this.box.setAttribute("aria-label", `Features by irrep as bars, before the turn and now. ${has}. The numbers below say how they changed.`);
+    const label = `Features by irrep as bars, before the turn and now. ${has}. The numbers below say how they changed.`;
+    this.box.setAttribute("aria-label", label);
   }
 }
 

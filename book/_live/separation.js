@@ -1,4 +1,4 @@
-// Which pairs a network tells apart, by its layers, its correlation and its degree: all measured beforehand, in float64.
+// Which pairs a network tells apart, by its layers, its correlation and its degree: measured beforehand, in float64.
 
 import { Frame } from "../../dmol_molnet/live/stage/frame.js";
 
@@ -20,7 +20,8 @@ molnetLive.figures.separation = (element) => {
       card.lastElementChild.textContent = job.verdicts[k][card.dataset.told];
     });
     const least = Math.min(...found.filter((d) => d > job.different));
-    frame.numbers({ ...Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)])), told: [...told].join("; ") });
+    const place = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+    frame.numbers({ ...place, told: [...told].join("; ") });
     frame.show({
       "told apart": `${told.size} of ${job.pairs.length}`,
       "smallest relative difference of these": told.size ? least.toExponential(0).replace("-", "\u2212") : "–",
@@ -35,9 +36,8 @@ molnetLive.figures.separation = (element) => {
       paint();
       const list = (names) => names.join("; ") || "none";
       const gone = [...before].filter((name) => !told.has(name)), come = [...told].filter((name) => !before.has(name));
-      frame.tell(come.length || gone.length
-        ? [come.length && `Now told apart: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`].filter(Boolean).join(" ")
-        : `Nothing changes: told apart are ${list([...told])}.`);
+      const news = [come.length && `Now told apart: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`];
+      frame.tell(news.filter(Boolean).join(" ") || `Nothing changes; told apart: ${list([...told])}.`);
     },
   })]);
   frame.controls.classList.add("live-brief"); // all three in a line

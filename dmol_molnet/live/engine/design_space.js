@@ -76,8 +76,8 @@ export class Network {
   }
 
   carried(a) {
-    // What atom a carried in the last call, at the start and after each layer: by irrep [K, 2l+1], as `trace` has it; but
-    // of the last layer only what is read
+    // What atom a carried in the last call, at the start and after each layer: by irrep [K, 2l+1], as `trace` has it;
+    // but of the last layer only what is read
     const { K } = this;
     return this.features.map((h, t) => {
       const irreps = t ? this.interactions[t - 1].receivers : ["0e"], sizes = dims(irreps), found = {};

@@ -1,7 +1,8 @@
 // The engine on a thread of its own: the page goes on while it computes.
 //
 // Messages in: {model: ArrayBuffer}, then {id, numbers, positions, edges?, atom?}; out: {ready: {cutoff, numbers}}, then
-// {id, energy, forces, atomic}, with the features of the atom if one is named; or, for bad input, {id, error: one sentence}.
+// {id, energy, forces, atomic}, with the features of the atom if one is named; or, for bad input, {id, error: one
+// sentence}.
 
 import { InputError } from "./file.js";
 import { Potential } from "./potential.js";

@@ -5,8 +5,8 @@ const started = new Map();
 
 export function computer(model) {
   // model: the script model-MODEL.js holds the file that the exporter wrote -> a promise of
-  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, atom?)}, whose promises hold {energy, forces, atomic}, and of the atom,
-  // if one is named, its features: [{"0e": [K], "1o": [K, 3], …}, …], at the start and after each layer.
+  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, atom?)}, whose promises hold {energy, forces, atomic},
+  // and of the atom, if one is named, its features: [{"0e": [K], "1o": [K, 3], …}, …], at the start and after each layer.
   if (!started.has(model)) {
     const begun = begin(model);
     begun.catch(() => started.delete(model));
