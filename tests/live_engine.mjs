@@ -1,7 +1,8 @@
 // node live_engine.mjs ENGINE < JOB: energies and forces of the engine, for tests that know what they should be.
 //
-// JOB is JSON, {"model": FILE, "cases": [{"numbers", "positions", "edges"?, "differences"?}, …]}; prints a list of
-// {"energy", "forces", "differences"?}, the last by differences of the engine's own energies, or {"error"}.
+// JOB is JSON, {"model": FILE, "cases": [{"numbers", "positions", "edges"?, "differences"?, "atom"?}, …]}; prints a
+// list of {"energy", "forces", "features"?, "differences"?}, the last by differences of the engine's own energies, or
+// {"error"}.
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -14,13 +15,14 @@ function load() {
   return new Potential(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength));
 }
 
-function answer(potential, { numbers, positions, edges = null, differences = false }) {
+function answer(potential, { numbers, positions, edges = null, differences = false, atom = null }) {
   const x = Float64Array.from(positions.flat(), Number); // JSON knows no NaN: null stands for it
   x.forEach((value, n) => (x[n] = positions.flat()[n] === null ? NaN : value));
-  const { energy, forces } = potential.energyAndForces(numbers, x, edges);
+  const { energy, forces, features } = potential.energyAndForces(numbers, x, edges, atom);
   const moved = (n, step) => potential.energyAndForces(numbers, x.map((value, k) => value + step * (k === n)), edges).energy;
   const slope = (n, h) => (8 * (moved(n, h) - moved(n, -h)) - (moved(n, 2 * h) - moved(n, -2 * h))) / (12 * h);
-  const found = { energy, forces: Array.from(forces) };
+  const plain = (layer) => Object.fromEntries(Object.entries(layer).map(([irrep, h]) => [irrep, Array.from(h)]));
+  const found = { energy, forces: Array.from(forces), ...(features && { features: features.map(plain) }) };
   return differences ? { ...found, differences: Array.from(x, (_, n) => -slope(n, 1e-3)) } : found;
 }
 

@@ -7,7 +7,8 @@
     ```
 
 A chapter says the question and the task.  What its figures are made of stands in `book/_live`: a module of the
-chapter's name with `FIGURES`, a `Figure` by name, and the scripts.  Only pages with figures ask for the loader.
+chapter's name with `FIGURES`, a `Figure` by name, and the scripts; where figures compute with potentials that are not
+shipped, also `POTENTIALS`, functions that make them, by name.  Only pages with figures ask for the loader.
 
     python book/_ext/live_figures.py -o FOLDER [NAME ...]     # a page of figures alone, to try them and to test them
 """
@@ -19,6 +20,7 @@ import functools
 import hashlib
 import html
 import importlib.util
+import json
 import re
 import shutil
 from pathlib import Path
@@ -34,15 +36,19 @@ OUT = ROOT / "_build" / "live"
 
 
 @functools.cache
-def figures() -> dict[str, Figure]:
-    """All figures, from the modules in `book/_live`."""
+def modules() -> dict:
+    """Those in `book/_live`, by the chapter's name."""
     found = {}
     for path in sorted(SOURCES.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"live_{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found |= module.FIGURES
+        found[path.stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found[path.stem])
     return found
+
+
+def figures() -> dict[str, Figure]:
+    """All figures."""
+    return {name: made for module in modules().values() for name, made in module.FIGURES.items()}
 
 
 def markup(name: str, question: str, task: str) -> str:
@@ -66,12 +72,13 @@ def build(folder: Path, models: set[str]) -> None:
 
 
 def _model(name: str) -> Path:
-    """The script that holds a shipped potential; made once for its weights and this exporter."""
+    """The script that holds a potential, shipped or of `POTENTIALS`; made once for its weights and this exporter."""
     import dmol_molnet
     from dmol_molnet.live import exporter
 
     package = Path(dmol_molnet.__file__).parent
-    digest = hashlib.sha256((package / "data" / "models" / f"{name}.keras").read_bytes())
+    made = next((m.POTENTIALS[name]() for m in modules().values() if name in getattr(m, "POTENTIALS", {})), None)
+    digest = hashlib.sha256(_about(made) if made else (package / "data" / "models" / f"{name}.keras").read_bytes())
     digest.update(Path(exporter.__file__).read_bytes())
     path = ROOT / "_build" / "live-models" / f"{name}-{digest.hexdigest()[:12]}.js"
     if not path.exists():
@@ -79,8 +86,16 @@ def _model(name: str) -> Path:
         from dmol_molnet.nn import pretrained
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(model_script(name, exporter.export(pretrained.load(name))), encoding="utf-8")
+        path.write_text(model_script(name, exporter.export(made or pretrained.load(name))), encoding="utf-8")
     return path
+
+
+def _about(potential) -> bytes:
+    """All that its file depends on."""
+    model = potential.model
+    config = {**model.get_config(), "name": ""}  # Keras counts names up
+    settings = json.dumps([config, vars(potential.normalisation)], sort_keys=True, default=str)
+    return settings.encode() + b"".join(weight.tobytes() for weight in model.get_weights())
 
 
 # ------------------------------------------------------------------------------------------------ in the site

@@ -50,7 +50,7 @@ molnetLive.figures.prism = async (element) => {
 
   const heard = () => (everyone.value ? [...job.edges, ...job.unheard] : job.edges);
   const energies = (x) => Promise.all(potentials.map(async ({ engine }) =>
-    (await engine.energyAndForces(numbers, x, heard())).energy));
+    (await engine.energyAndForces(numbers, x, { edges: heard() })).energy));
   let zero, x;
 
   const curves = async () => {

@@ -4,10 +4,10 @@ The engine knows the shapes of our networks, and nothing of this one: which irre
 are stands in the file, as `so3` makes them.  What is constant is multiplied out here: 1/sqrt(n) of sums of n terms, the
 number of neighbours, the scale of the coupled product.
 
-Radial functions are sums of few others, R_f(r) = sum_b y_b(r) M_bf, since their last layer is linear.  Each y_b stands
-in the file as a quintic spline: value, slope and curvature at knots from 0 to the cutoff, which lie the closer the more
-the functions bend there.  There are as few knots as keep the error of forces below `ERROR`; it is measured, and the
-file says how large it is.
+Radial functions are sums of few others, R_f(r) = sum_b y_b(r) M_bf, since their last layer is linear; where the R_f are
+fewer, they stand for the y_b, and M is the identity.  Each y_b stands in the file as a quintic spline: value, slope and
+curvature at knots from 0 to the cutoff, which lie the closer the more the functions bend there.  There are as few knots
+as keep the error of forces below `ERROR`; it is measured, and the file says how large it is.
 
     bytes 0-7     DMOLLIVE
     8-11          version of the format, uint32, little endian as all that follows
@@ -272,7 +272,10 @@ def _functions(layer: design_space.Interaction | schnet.Interaction):
         last = layer.filter[1]
         return _filter(layer), np.concatenate([last.kernel.numpy(), last.bias.numpy()[None]]), layer.cutoff
     radial = layer.atomic_basis.radial
-    return _hidden(radial), _divided(radial.kernels[-1]), radial.cutoff
+    y, last = _hidden(radial), _divided(radial.kernels[-1])
+    if last.shape[0] <= last.shape[1]:
+        return y, last, radial.cutoff
+    return lambda r: y(r) @ last, np.eye(last.shape[1]), radial.cutoff  # few R_f: they themselves, and M = 1
 
 
 def _radial(layer, n: int, file: _File, divisor: float = 1.0) -> dict:

@@ -75,6 +75,21 @@ export class Network {
     return energies;
   }
 
+  carried(a) {
+    // What atom a carried in the last call, at the start and after each layer: by irrep [K, 2l+1], as `trace` has it;
+    // but of the last layer only what is read
+    const { K } = this;
+    return this.features.map((h, t) => {
+      const irreps = t ? this.interactions[t - 1].receivers : ["0e"], sizes = dims(irreps), found = {};
+      let row = a * sum(sizes);
+      irreps.forEach((irrep, n) => {
+        const values = (found[irrep] = new Float64Array(K * sizes[n]));
+        for (let m = 0; m < sizes[n]; m++, row++) for (let k = 0; k < K; k++) values[k * sizes[n] + m] = h[row * K + k];
+      });
+      return found;
+    });
+  }
+
   back(graph, z, c) {
     // c [A], what the energy of each atom weighs -> d/d vectors [P, 3]
     const { K, harmonics } = this, n = harmonics.rows;

@@ -28,8 +28,11 @@ export class Potential {
     });
   }
 
-  energyAndForces(numbers, x, edges = null) {
-    // numbers [A], x [A, 3] Å -> {energy eV, forces [A, 3] eV/Å, atomic [A] eV}; edges: pairs in place of the cutoff
+  energyAndForces(numbers, x, edges = null, atom = null) {
+    // numbers [A], x [A, 3] Å -> {energy eV, forces [A, 3] eV/Å, atomic [A] eV}; edges: pairs in place of the cutoff;
+    // atom: adds features, what it carries at the start and after each layer: [{"0e": [K], "1o": [K, 3], …}, …]
+    if (atom !== null && !(Number.isInteger(atom) && atom >= 0 && atom < numbers.length))
+      throw new InputError(`there is no atom ${atom}: the ${numbers.length} atoms are counted from 0`);
     const z = this.elements(numbers), found = graph(x, this.cutoff, edges);
     const e = this.model.call(found, z), scale = Float64Array.from(z, (n) => this.scales[n]);
     const atomic = e.map((value, a) => this.shifts[z[a]] + scale[a] * value);
@@ -39,6 +42,7 @@ export class Potential {
         forces[3 * found.i[p] + d] -= slopes[3 * p + d];
         forces[3 * found.j[p] + d] += slopes[3 * p + d];
       }
-    return { energy: atomic.reduce((a, b) => a + b, 0), forces, atomic };
+    const features = atom === null ? {} : { features: this.model.carried(atom) };
+    return { energy: atomic.reduce((a, b) => a + b, 0), forces, atomic, ...features };
   }
 }

@@ -96,6 +96,11 @@ export class SchNet {
     return energies;
   }
 
+  carried(a) {
+    // What atom a carried in the last call, at the start and after each layer: [{"0e": [K]}, …]
+    return this.features.map((h) => ({ "0e": h.slice(a * this.K, (a + 1) * this.K) }));
+  }
+
   back(graph, z, c) {
     // c [A], what the energy of each atom weighs -> d/d vectors [P, 3]
     const { K } = this, { y } = this.hidden, units = this.last.length;

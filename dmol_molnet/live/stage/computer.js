@@ -5,8 +5,9 @@ const started = new Map();
 
 export function computer(model) {
   // model: the script model-MODEL.js holds the file that the exporter wrote -> a promise of
-  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, edges)}, which promises {energy, forces, atomic}.
-  // edges: pairs [[i, j], …], each once, in place of all within the cutoff.
+  // {cutoff, numbers, energyAndForces(numbers, positions [3 A] Å, {edges, atom})}, whose promises hold {energy, forces,
+  // atomic}.  edges: pairs [[i, j], …], each once, in place of all within the cutoff.  Of the atom, if one is named, they
+  // hold its features, too: [{"0e": [K], "1o": [K, 3], …}, …], at the start and after each layer.
   if (!started.has(model)) {
     const begun = begin(model);
     begun.catch(() => started.delete(model));
@@ -38,9 +39,9 @@ async function begin(model) {
   const about = await ask(0, { model: buffer }, [buffer]);
   return {
     ...about,
-    energyAndForces(numbers, positions, edges = null) {
+    energyAndForces(numbers, positions, more = {}) {
       const id = ++last;
-      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions), edges });
+      return ask(id, { id, numbers: Array.from(numbers), positions: Array.from(positions), ...more });
     },
   };
 }

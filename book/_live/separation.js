@@ -1,0 +1,51 @@
+// Which pairs a network tells apart, by its layers, its correlation and its degree: measured beforehand, in float64.
+
+import { Frame } from "../../dmol_molnet/live/stage/frame.js";
+
+const WORDS = { layers: "layers", correlation: "correlation ν", l_max: "degree l_max" };
+
+molnetLive.figures.separation = (element) => {
+  const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+  const frame = new Frame(element), still = element.querySelector(".live-still .live-pairs");
+  frame.stage.append(still.cloneNode(true));
+  const cards = [...frame.stage.querySelectorAll(".live-pair")];
+  const values = { ...job.first };
+  let told = new Set();
+
+  const paint = () => {
+    const found = job.differences[Object.values(values).join("-")];
+    told = new Set(job.pairs.filter((_, k) => found[k] > job.different));
+    cards.forEach((card, k) => {
+      card.dataset.told = told.has(job.pairs[k]) ? "yes" : "no";
+      card.lastElementChild.textContent = job.verdicts[k][card.dataset.told];
+    });
+    const least = Math.min(...found.filter((d) => d > job.different));
+    const place = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+    frame.numbers({ ...place, told: [...told].join("; ") });
+    frame.show({
+      "told apart": `${told.size} of ${job.pairs.length}`,
+      "smallest relative difference of these": told.size ? least.toExponential(0).replace("-", "\u2212") : "–",
+    });
+  };
+
+  const sliders = Object.entries(job.grid).map(([key, numbers]) => [key, frame.slider({
+    label: WORDS[key], min: numbers[0], max: numbers.at(-1), step: 1, value: values[key],
+    act: (value) => {
+      const before = told;
+      values[key] = value;
+      paint();
+      const list = (names) => names.join("; ") || "none";
+      const gone = [...before].filter((name) => !told.has(name)), come = [...told].filter((name) => !before.has(name));
+      const news = [come.length && `Now told apart: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`];
+      frame.tell(news.filter(Boolean).join(" ") || `Nothing changes; told apart: ${list([...told])}.`);
+    },
+  })]);
+  frame.controls.classList.add("live-brief"); // all three in a line
+  frame.stage.before(frame.controls); // so that a hand does not hide what it changes
+  frame.reset(() => {
+    for (const [key, slider] of sliders) slider.set((values[key] = job.first[key]));
+    paint();
+  });
+  paint();
+  frame.ready();
+};
