@@ -86,6 +86,8 @@ def _model(name: str) -> Path:
         from dmol_molnet.nn import pretrained
 
         path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{name}-{'[0-9a-f]' * 12}.js"):
+            old.unlink()
         path.write_text(model_script(name, exporter.export(made or pretrained.load(name))), encoding="utf-8")
     return path
 

@@ -1,7 +1,8 @@
 // Two directions in the hand: their harmonics, multiplied and added up, know the angle between them and nothing else.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { RIM, drawing, listed, place, read, rename, set, svg, text } from "./shared/signs.js";
+import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { RIM, listed, place, read, text } from "./shared/signs.js";
 import { about, apply, axes, byHand, cross, degrees, dot, norm, scaled } from "./shared/turns.js";
 
 const ZOOM = 2; // Å of the scene for a direction
@@ -77,8 +78,7 @@ molnetLive.figures.angle = async (element) => {
       frame.tell(`Degree ${l}: ${2 * l + 1} products, the sum ${signed(paint())}.`);
     },
   });
-  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Directions" });
-  rename(element, "Move the chosen atom", "Move the chosen direction");
+  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Directions", noun: "direction" });
   byHand(frame, [scene], (axis, by) => {
     const R = about(axis, by);
     for (const key of "ab") pair[key] = apply(R, pair[key]);

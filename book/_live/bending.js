@@ -3,7 +3,8 @@
 
 import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { set, svg, text } from "./shared/pen.js";
+import { set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { text } from "./shared/pen.js";
 
 const { style } = molnetLive;
 const SCALE = 58, MIDDLE = [150, 106]; // px a unit of length, and where the atom is

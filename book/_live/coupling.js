@@ -1,7 +1,8 @@
 // Two vectors in the hand, and their three products: a number, a vector, and five numbers.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Bars, ROW, Squares, drawing, listed, place, read, rename, set, svg, text } from "./shared/signs.js";
+import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
 import { about, apply, byHand, axes, cross, dot, lobesOf, norm, scaled, yzx } from "./shared/turns.js";
 
 const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
@@ -60,8 +61,7 @@ molnetLive.figures.coupling = async (element) => {
   scene.onpull = (_, k, by) => move(k, scaled(by, 1 / ZOOM));
   scene.onrelease = () => tips.mark(null);
 
-  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Vectors" });
-  rename(element, "Move the chosen atom", "Move the chosen vector");
+  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Vectors", noun: "vector" });
   frame.button("b = a", () => put("b", vectors.a), frame.controls);
   frame.button("b ⊥ a", () => put("b", upright(vectors)), frame.controls);
   byHand(frame, [scene, three.scene], (around, by) => {

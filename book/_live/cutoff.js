@@ -3,7 +3,8 @@
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { Pair } from "./shared/pair.js";
-import { set, svg, text } from "./shared/pen.js";
+import { set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { text } from "./shared/pen.js";
 
 const { style } = molnetLive;
 // As in the chapter

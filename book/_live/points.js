@@ -2,9 +2,10 @@
 
 import { computer } from "../../dmol_molnet/live/stage/computer.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
+import { svg } from "../../dmol_molnet/live/stage/svg.js";
 import { apply, wigner } from "./shared/turns.js";
 
-const SPACE = "http://www.w3.org/2000/svg", POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
+const POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
 const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px: columns begin, energies end
 const ROW = 48, TOP = 34, BAR = 10, STEP = 13, HALF = 19;
 
@@ -198,8 +199,7 @@ function stand(bar, y, height) {
 }
 
 function draw(parent, tag, properties) {
-  const made = document.createElementNS(SPACE, tag);
-  for (const [key, value] of Object.entries(properties)) made.setAttribute(key, value);
+  const made = svg(tag, properties);
   parent.append(made);
   return made;
 }

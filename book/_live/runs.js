@@ -1,7 +1,8 @@
 // Trainings that were run and kept, with one choice changed: errors on test frames, and which promises are kept.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { drawing, svg, text } from "./shared/chart.js";
+import { drawing, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { text } from "./shared/chart.js";
 
 const [BLUE, ORANGE] = ["#2a7fb8", "#d9822b"];
 const WIDTH = 390, LEFT = 62, RIGHT = 66, STRIP = 104;
@@ -22,7 +23,7 @@ molnetLive.figures.runs = async (element) => {
   const frame = new Frame(element);
   const groups = Object.fromEntries(job.groups.map((group) => [group.name, group]));
   const home = job.groups.find((group) => job.first in group.options);
-  const box = drawing(frame.stage, WIDTH, 4 * STRIP, "");
+  const box = drawing(frame.stage, { box: [0, 0, WIDTH, 4 * STRIP], label: "" });
   let now;
 
   const kept = (strip, name) => {

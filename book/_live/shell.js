@@ -4,7 +4,8 @@
 import { ProductBasis } from "../../dmol_molnet/live/engine/ace.js";
 import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { set, svg, text } from "./shared/pen.js";
+import { set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { text } from "./shared/pen.js";
 
 const { style } = molnetLive;
 const SHELL = 2.4, MOST = 8; // the shell's radius in the drawing; neighbours that there is room for
@@ -77,7 +78,7 @@ molnetLive.figures.shell = async (element) => {
     label: "l_max, degrees", min: 1, max: 3, step: 1, value: lMax, act: (to) => ((lMax = to), paint(), tell(`Degrees up to ${to}`)),
   });
   const list = frame.handles(Array.from({ length: MOST }, (_, k) => `b${k + 1}`), {
-    label: "Neighbours of b", step: 0.1, scene: b.scene, move, chosen: (k) => ((chosen = k), b.mark(k)),
+    label: "Neighbours of b", noun: "neighbour", step: 0.1, scene: b.scene, move, chosen: (k) => ((chosen = k), b.mark(k)),
   });
   const group = frame.controls.querySelector(".live-handles"), handles = [...group.querySelectorAll("button")];
   const add = frame.button("Add", () => {

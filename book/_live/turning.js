@@ -1,7 +1,8 @@
 // A rotation in the hand: what it does to a molecule, and to its numbers of degree 1, 2 and 3.
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Bars, ROW, Squares, drawing, listed, place, read, set, svg, text } from "./shared/signs.js";
+import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
 import {
   about, angleOf, apply, axes, byHand, degrees, dot, lobesOf, norm, scaled, times, wigner,
 } from "./shared/turns.js";

@@ -2,7 +2,8 @@
 
 import { Frame } from "../../dmol_molnet/live/stage/frame.js";
 import { chains, walk } from "./shared/chains.js";
-import { drawing, svg, text } from "./shared/chart.js";
+import { drawing, svg } from "../../dmol_molnet/live/stage/svg.js";
+import { text } from "./shared/chart.js";
 
 const WIDTH = 390, HIGH = 168, RADIUS = 11;
 
@@ -10,7 +11,7 @@ molnetLive.figures.walk = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element);
   const { highlight, onColor } = molnetLive.style;
-  const box = drawing(frame.stage, WIDTH, 2 * HIGH, "");
+  const box = drawing(frame.stage, { box: [0, 0, WIDTH, 2 * HIGH], label: "" });
   const ink = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
 
   const draw = (x, side, k, t, now, directions) => {

@@ -1,29 +1,14 @@
 // Axes as SVG, in the page's ink: what curves and marks are drawn into.
 
-const SPACE = "http://www.w3.org/2000/svg";
-
-export function svg(tag, attributes = {}, ...children) {
-  // An element of a drawing.
-  const made = document.createElementNS(SPACE, tag);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+import { drawing, svg } from "../../../dmol_molnet/live/stage/svg.js";
 
 export const text = (words, x, y, more = {}) => svg("text", { x, y, "font-size": 13, ...more }, words);
-
-export function drawing(parent, width, height, label) {
-  // An SVG of its own units -> the element; label: the text alternative
-  const box = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  parent.append(box);
-  return box;
-}
 
 export class Chart {
   constructor(parent, { x, y, width = 340, height = 260, label }) {
     // x, y: {from, to, ticks, name}; from may be above to.  Lines and marks are given in units of the axes.
     const left = 46, right = width - 14, top = 14, bottom = height - 42;
-    this.box = drawing(parent, width, height, label);
+    this.box = drawing(parent, { box: [0, 0, width, height], label });
     this.x = (value) => left + ((value - x.from) / (x.to - x.from)) * (right - left);
     this.y = (value) => bottom - ((value - y.from) / (y.to - y.from)) * (bottom - top);
     const ink = { fill: "none", stroke: "currentColor" };

@@ -1,15 +1,15 @@
 // A molecule in a plane as SVG, in the manner of `figures/draw.py`: bonds, and circles whose words and fills change.
 
+import { svg as element } from "../../../dmol_molnet/live/stage/svg.js";
 import { layout } from "./layout.js";
 
 export const RADIUS = 0.36; // bonds are about 1 long
 
-export function svg(tag, attributes, parent, text) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  parent?.append(node);
-  return node;
+export function svg(tag, attributes, parent, ...words) {
+  // An element at the end of another.
+  const made = element(tag, attributes, ...words);
+  parent?.append(made);
+  return made;
 }
 
 function strokes([ax, ay], [bx, by], order) {

@@ -2,37 +2,13 @@
 // colour is not alone, squares bear + or −, and bars go to one side or the other.
 
 import { signed } from "../../../dmol_molnet/live/stage/frame.js";
+import { drawing, set, svg } from "../../../dmol_molnet/live/stage/svg.js";
 
-const SPACE = "http://www.w3.org/2000/svg";
 export const RIM = { true: "#d9822b", false: "#2a7fb8" };
-
-export function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SPACE, tag);
-  set(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-export function set(it, attributes) {
-  for (const [name, value] of Object.entries(attributes))
-    it.setAttribute(name, typeof value === "number" ? +value.toFixed(4) : value);
-}
-
-export function drawing(parent, { box, label, style = "" }) {
-  // An SVG of one label in an element; box: x, y, width, height.
-  const made = svg("svg", { viewBox: box.join(" "), role: "img", "aria-label": label, style });
-  parent.append(made);
-  return made;
-}
 
 export const ROW = "display: flex; flex: 1 0 100%; gap: 1rem; justify-content: center";
 
 export const read = (element) => JSON.parse(element.querySelector('script[type="application/json"]').textContent);
-
-export function rename(element, from, to) {
-  // What a control of the frame is called.
-  element.querySelector(`[aria-label="${from}"]`).setAttribute("aria-label", to);
-}
 
 export function place(parent, style) {
   // A box in an element.

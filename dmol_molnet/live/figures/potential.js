@@ -3,6 +3,7 @@
 import { computer } from "../stage/computer.js";
 import { Frame, python, signed } from "../stage/frame.js";
 import { Langevin } from "../stage/langevin.js";
+import { svg } from "../stage/svg.js";
 
 const PULL = 4, STRONGEST = 6; // eV/Å² of the spring at the hand, and the most it pulls, eV/Å
 const ARROW = 0.5; // Å an eV/Å
@@ -163,15 +164,9 @@ function settle(x, v, masses, held) {
 class Trace {
   // The energy of the last steps as a line; decoration: the numbers say it too.
   constructor(parent) {
-    const space = "http://www.w3.org/2000/svg";
-    this.box = document.createElementNS(space, "svg");
-    this.box.setAttribute("viewBox", `0 0 ${TRACE} 40`);
-    this.box.setAttribute("preserveAspectRatio", "none");
-    this.box.setAttribute("aria-hidden", "true");
-    this.box.classList.add("live-trace");
-    this.line = document.createElementNS(space, "polyline");
-    this.box.append(this.line);
-    parent.append(this.box);
+    this.line = svg("polyline");
+    const box = { viewBox: `0 0 ${TRACE} 40`, preserveAspectRatio: "none", "aria-hidden": "true", class: "live-trace" };
+    parent.append(svg("svg", box, this.line));
     this.clear();
   }
 

@@ -167,7 +167,7 @@ export class Frame {
     this.buttons.append(group);
   }
 
-  handles(names, { chosen, move, scene, step = 0.05, label = "Atoms" }) {
+  handles(names, { chosen, move, scene, step = 0.05, label = "Atoms", noun = "atom" }) {
     // A list of atoms to choose by Tab and Enter and to move by arrow keys (in the plane of the screen; Page up and down: to
     // the reader and away), and four buttons that do the same -> {choose(k)}.
     // chosen(k): one is chosen;  move(k, [dx, dy, dz]): Å, in the scene's axes.
@@ -195,7 +195,7 @@ export class Frame {
       });
       return it;
     });
-    const pad = node("div", { className: "live-turns", aria: { role: "group", label: "Move the chosen atom" } });
+    const pad = node("div", { className: "live-turns", aria: { role: "group", label: `Move the chosen ${noun}` } });
     const arrows = [["\u2190", "left", "ArrowLeft"], ["\u2192", "right", "ArrowRight"], ["\u2191", "up", "ArrowUp"], ["\u2193", "down", "ArrowDown"]].map(
       ([sign, words, key]) => {
         const it = this.button(sign, () => pull(...keys[key]), pad);
