@@ -1,9 +1,8 @@
 // Elements of SVG, for figures that draw in the plane.
 
 export function set(node, attributes) {
-  // Numbers with four digits after the point, which is finer than a pixel -> the node
-  for (const [name, value] of Object.entries(attributes))
-    node.setAttribute(name, typeof value === "number" ? +value.toFixed(4) : value);
+  // -> the node
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 }
 
