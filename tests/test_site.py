@@ -4,6 +4,7 @@ Each page is visited once in each mode, everything is measured in that visit, an
 Pictures of all visits land in _build/screenshots, the summary in _build/site-report.md.
 """
 
+import gzip
 import re
 import shutil
 from collections import Counter
@@ -171,6 +172,19 @@ def test_every_formula_is_set(visit, page, mode):
     seen = visit(page, mode)
     assert not seen.formulaErrors
     assert set(seen.formulas) <= {1}
+
+
+@pytest.mark.parametrize("page", [PAGES[0], *CHAPTERS])
+def test_the_first_view_is_at_most_one_and_a_half_megabytes(open_page, address, site, page):
+    """As servers send it: text compressed.  What is farther down the page, and computes, is not asked for yet."""
+    tab = open_page(f"{page}.html")
+    tab.wait_for_load_state("networkidle")
+    asked = tab.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    total = 0
+    for url in {tab.url, *asked}:
+        data = (site / url.removeprefix(f"{address}/").partition("?")[0].partition("#")[0]).read_bytes()
+        total += min(len(data), len(gzip.compress(data, 6)))
+    assert total < 1_500_000
 
 
 @each_page

@@ -114,20 +114,26 @@ def drop_logs_of_tensorflow(app, doctree):
 
 
 def mend_page(app, pagename, templatename, context, doctree):
-    """Citations as items of their list, folded code named by its own text; no scripts for live code, which we lack.
+    """Citations as items of their list, folded code named by its own text; no scripts that the page does not use.
 
-    The link of a solution begins at its word, not at the blank before it.
+    There are no live cells, and pages without formulas need no MathJax.  The link of a solution begins at its word, not
+    at the blank before it.
     """
     if "body" in context:
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
         body = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", body)
         context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
-    def is_thebe(script):
-        body = (getattr(script, "attributes", None) or {}).get("body") or ""
-        return "thebe" in f"{getattr(script, 'filename', script)} {body}".lower()
+    unused = ["thebe"]
+    if not re.search(r'class="[^"]*\bmath\b', context.get("body", "")):
+        unused.append("mathjax")
 
-    context["script_files"] = [script for script in context.get("script_files", []) if not is_thebe(script)]
+    def is_used(script):
+        body = (getattr(script, "attributes", None) or {}).get("body") or ""
+        text = f"{getattr(script, 'filename', script)} {body}".lower()
+        return not any(word in text for word in unused)
+
+    context["script_files"] = [script for script in context.get("script_files", []) if is_used(script)]
     # The index of all words is as large as a chapter: it need not come before the page is drawn.
     context["deferred"] = lambda html: re.sub(
         r'<script src="([^"]*(?:search|language_)[^"]*)"', r'<script defer src="\1"', str(html)
