@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from browsing import chromium, serving
+from browsing import FLAGS, chromium, serving
 
 TABLE = Path(__file__).with_suffix(".md")
 
@@ -61,7 +61,7 @@ def measure(calls: int) -> tuple[list[dict], str]:
             name: live.export(pretrained.load(name), Path(folder) / f"{name}.molnet") for name in pretrained.COMMANDS
         }
         with serving(folder) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
             page = browser.new_page()
             page.goto(address)
             for name, file in data.items():

@@ -22,6 +22,8 @@ def chromium():
     return os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
 
 
+FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
+"""Of Chromium: all is drawn by the processor, also in space."""
 needs_live = pytest.mark.skipif(NODE is None or not chromium(), reason="needs node and Chromium")
 
 
@@ -52,8 +54,7 @@ def live_page(folder, *names, **options):
 
     live_figures.alone(folder, list(names))
     with serving(folder) as address, sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         tab = browser.new_context(
             viewport={"width": 1000, "height": 900}, reduced_motion="reduce", **options
         ).new_page()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browsing import chromium
+from browsing import FLAGS, chromium
 from playwright.sync_api import sync_playwright
 from test_figures_story import run
 from test_site import AXE
@@ -32,7 +32,7 @@ def browser():
     if not path:
         pytest.skip("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import NODE, chromium, needs_node, serving
+from browsing import FLAGS, NODE, chromium, needs_node, serving
 from playwright.sync_api import sync_playwright
 
 from dmol_molnet import InputError, Molecule, datasets, live, symmetry
@@ -149,7 +149,7 @@ def test_a_worker_in_a_browser_computes_what_node_computes(exported, tmp_path, n
     nitrogen = {"numbers": [7], "positions": [[0.0, 0, 0]]}
     cases = [case(m) for m in geometries()]
     with serving(tmp_path) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         page = browser.new_page()
         page.goto(address)
         ready, *found, refused = page.evaluate(WORKER, {"model": "model.molnet", "cases": [*cases, nitrogen]})

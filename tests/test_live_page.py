@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from browsing import NODE, chromium, needs_live, needs_node, said, settled, start
+from browsing import FLAGS, NODE, chromium, needs_live, needs_node, said, settled, start
 from conftest import ROOT
 from playwright.sync_api import sync_playwright
 
@@ -33,8 +33,7 @@ def potential():
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 

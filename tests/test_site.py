@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browsing import chromium, said, serving, start
+from browsing import FLAGS, chromium, said, serving, start
 from conftest import PAGES, ROOT, stop
 from playwright.sync_api import sync_playwright
 
@@ -21,11 +21,12 @@ VISITED = [*PAGES, "search", "genindex"]
 FOLDED = [page for page in PAGES if "hide-input" in (ROOT / f"{page}.md").read_text()]
 CHAPTERS = [page for page in PAGES if "code-cell" in (ROOT / f"{page}.md").read_text()]
 EXERCISED = [page for page in CHAPTERS if "```{practice}" in (ROOT / f"{page}.md").read_text()]
+CALM = {"reduced_motion": "reduce"}  # in one mode, the welcome page's molecule moves by itself; in the others it stands
 MODES = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
-    "dark phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark", **CALM},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True, **CALM},
+    "dark phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, **CALM},
 }
 each_page = pytest.mark.parametrize("page", VISITED)
 each_chapter = pytest.mark.parametrize("page", CHAPTERS)
@@ -34,7 +35,7 @@ each_visit = pytest.mark.parametrize(("page", "mode"), [(page, mode) for page in
 GENERIC = re.compile(r"(?i)(the |an? )?(fig|figure|image|img|picture|plot|drawing|diagram|svg)?[\W\d_]*(\.\w+)?")
 MEASURE = (Path(__file__).parent / "measure_page.js").read_text()
 # Two rules that axe leaves off by default: names that hold the visible text, and targets of 24 px.
-AXE = """() => axe.run({resultTypes: ["violations"], preload: false,
+AXE = """(where) => axe.run(where ?? document, {resultTypes: ["violations"], preload: false,
     rules: {"label-content-name-mismatch": {enabled: true}, "target-size": {enabled: true}}})"""
 
 
@@ -51,11 +52,7 @@ def browser(site):
         stop("needs Chromium: `apt-get install chromium`, or CHROME_PATH")
     # One module, one browser: closed before other tests, because Playwright keeps an event loop running in the thread.
     with sync_playwright() as playwright:
-        flags = [
-            "--no-sandbox",
-            "--enable-unsafe-swiftshader",
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        ]
+        flags = [*FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()
@@ -108,7 +105,7 @@ def visit(open_page):
             for name in tab.eval_on_selector_all(".live-figure", "all => all.map(it => it.id.slice(5))"):
                 seen.live[name] = said(start(tab, name))["state"]
             if seen.live:  # once more, now that they run
-                seen.axe += tab.evaluate(AXE)["violations"]
+                seen.axe += tab.evaluate(AXE, ".live-figure")["violations"]
             seen.overflow = {tab.viewport_size["width"]: tab.evaluate(f"{MEASURE}.overflow()")}
             if MODES[mode]["viewport"]["width"] == 390:
                 tab.set_viewport_size({"width": 320, "height": 640})
