@@ -90,5 +90,6 @@ def test_a_proton_that_was_pulled_over_stays_there_when_it_is_cold(tab):
     tab.wait_for_function("document.querySelector('#live-welcome').dataset.state === 'paused'")
     x = molecule_of(figure).positions
     here = np.linalg.norm(x[10] - x[2]), np.linalg.norm(x[10] - x[6])
+    assert said(figure)["owner"] == "O2"
     assert here[1] < 1.15 < 1.4 < here[0]
     np.testing.assert_allclose(here, relaxed, atol=0.1)

@@ -89,7 +89,8 @@ molnetLive.figures.bending = async (element) => {
     drag.at = [x, y];
     if (drag.hit) {
       const to = nearest([(x - MIDDLE[0]) / SCALE, (MIDDLE[1] - y) / SCALE], R, job);
-      if (to !== theta) slider.set(to), open(to);
+      // Beyond 180° the nearest angle lies at the other end: the neighbour stays where it is.
+      if (to !== theta && Math.abs(to - theta) < 90) slider.set(to), open(to);
     } else if (size) turn([dy / size, dx / size, 0], 0.01 * size);
   });
   const end = (event) => event.pointerId === drag?.id && (drag = null);

@@ -39,7 +39,8 @@ molnetLive.figures.coupling = async (element) => {
     three.set(found);
     const parts = found.map((it) => dot(it, it)), some = whole > 1e-12;
     const theta = (Math.atan2(norm(area), known) * 180) / Math.PI, angle = some ? `${signed(theta, 0)}°` : "none";
-    const added = `${parts.map((it) => signed(it)).join(" + ")} = ${signed(parts[0] + parts[1] + parts[2])}`;
+    const all = Number(whole.toFixed(2)), [one, second] = parts.map((it) => Number(it.toFixed(2)));
+    const added = `${signed(one)} + ${signed(second)} + ${signed(all - one - second)} = ${signed(all)}`; // as readers add
     scene.describe(`Vectors a, ${listed(a)}, and b, ${listed(b)}, with the angle ${angle}; and a × b, ${listed(area)}`);
     frame.numbers({
       a: listed(a, 6), b: listed(b, 6), dot: known, cross: listed(area, 6), whole, angle: some ? theta : "none",
@@ -48,8 +49,13 @@ molnetLive.figures.coupling = async (element) => {
     frame.show({ "angle": angle, "squares": added, "|a|² |b|²": signed(whole) });
   };
 
-  const told = () => `a · b is ${signed(dot(vectors.a, vectors.b))}, a × b has the length `
-    + `${signed(norm(cross(vectors.a, vectors.b)))}, the five have ${signed(norm(found[2]))}.`;
+  const told = () => {
+    const [one, three, five] = found.map((it) => norm(it)), small = 0.005;
+    if (five < small) return "A vector without length has no products.";
+    const lost = one < small ? "Perpendicular: the number of l = 0 is gone, the others stay. " : "";
+    const gone = three < small ? "Along one line: the three of l = 1 are gone, the others stay. " : "";
+    return `${lost}${gone}Lengths of the one, the three and the five: ${[one, three, five].map((it) => signed(it)).join(", ")}.`;
+  };
   const put = (key, to) => {
     // No longer than the longest.
     vectors[key] = scaled(to, Math.min(1, longest / (norm(to) || 1)));

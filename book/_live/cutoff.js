@@ -78,17 +78,24 @@ molnetLive.figures.cutoff = async (element) => {
   frame.copy(() => python(job.sizes, ending, r), "Copy as Python");
 
   // A drag takes the hydrogen to where the hand is.
-  let drag = null;
+  let drag = null, down, sure;
   const pull = (event) => {
     const box = picture.getBoundingClientRect(), x = ((event.clientX - box.left) * WIDTH) / box.width;
     go(FROM + ((x - LEFT) / (RIGHT - LEFT)) * (TO - FROM)), slider.set(r);
   };
   picture.addEventListener("pointerdown", (event) => {
     if (event.button || drag !== null) return;
-    drag = event.pointerId;
-    picture.setPointerCapture(drag), pull(event);
+    drag = event.pointerId, down = event;
+    sure = event.pointerType !== "touch"; // a finger may mean to scroll
+    picture.setPointerCapture(drag);
+    if (sure) pull(event);
   });
-  picture.addEventListener("pointermove", (event) => event.pointerId === drag && pull(event));
+  picture.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== drag) return;
+    const [dx, dy] = [event.clientX - down.clientX, event.clientY - down.clientY].map(Math.abs);
+    sure ||= dx > 8 && dx > dy;
+    if (sure) pull(event);
+  });
   const end = (event) => event.pointerId === drag && (drag = null);
   picture.addEventListener("pointerup", end);
   picture.addEventListener("pointercancel", end);

@@ -25,8 +25,22 @@ def at_rest() -> tuple[Molecule, np.ndarray]:
     return molecule, atoms.get_forces()
 
 
+PROTON, OXYGENS = 10, [2, 6]
+
+
 def acetylacetone() -> dict:
-    return at_work(at_rest()[0], "mace", "acetylacetone", "minimum", temperature=300, begin=True)
+    job = at_work(
+        at_rest()[0],
+        "mace",
+        "acetylacetone",
+        "minimum",
+        temperature=300,
+        begin=True,
+        watch={"atom": PROTON, "partners": OXYGENS},
+    )
+    for k in (PROTON, *OXYGENS):
+        job["letters"][k] = job["labels"][k]
+    return job
 
 
 FIGURES = {

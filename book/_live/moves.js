@@ -126,13 +126,19 @@ function side(scene, { symbols, bonds }, middle, copy) {
       m.who.forEach((atom, row) => (places[atom] = at(m.x[row])));
       atoms.place(places.flat());
       places.forEach((place, atom) => {
-        narrow.set(atom, [place[0], place[1], place[2] + FRONT], arrows[atom].map((value) => unit * value));
-        broad?.set(atom, place, expected[atom].map((value) => unit * value));
+        narrow.set(atom, [place[0], place[1], place[2] + FRONT], bounded(arrows[atom], unit));
+        broad?.set(atom, place, bounded(expected[atom], unit));
       });
       const radius = (atom) => SIZE * (style.radii[symbols[atom]] ?? style.otherRadius);
       m.who.forEach((atom, row) => numbers[row].at(free(places, atom, radius(atom))));
     },
   };
+}
+
+function bounded(vector, unit) {
+  // Times the unit; no longer than what has room, since a broken model may answer anything
+  const size = unit * Math.hypot(...vector);
+  return vector.map((value) => unit * value * Math.min(1, 1.5 * LONGEST / (size || 1)));
 }
 
 function free(places, atom, radius) {

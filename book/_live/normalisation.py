@@ -38,7 +38,7 @@ STRIPS = {
         ("energy_rmse", "test: energies are off by", "meV", None),
         ("force_rmse", "test: forces are off by", "meV/Å", None),
         ("two_molecules_minus_each", "promise: two molecules far apart, less each alone", "meV", None),
-        ("derivative_force_rmse", "promise: slope of the energy, off the forces by", "meV/Å", "force_rmse"),
+        ("derivative_force_rmse", "promise: forces by the slope of the energy, off by the same", "meV/Å", "force_rmse"),
     ),
     "layers": (
         ("energy_rmse", "test: energies are off by", "meV", None),

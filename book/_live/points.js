@@ -66,7 +66,7 @@ molnetLive.figures.points = async (element) => {
     frame.show({
       "turned by": `${signed(angle, 0)}°`,
       ...Object.fromEntries(irreps.map((irrep) => [`${irrep} changed by`, signed(moved[irrep], 1)])),
-      "off from D h": off.toExponential(0).replace("-", "\u2212"),
+      "differs from D times before by": off.toExponential(0).replace("-", "\u2212"),
       "energies changed by": `${signed(energyMoved, 3)} eV`,
     });
   };

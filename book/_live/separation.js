@@ -2,6 +2,7 @@
 
 import { Frame } from "../../dmol_molnet/live/stage/frame.js";
 
+const PAUSE = 400; // ms between two acts
 const WORDS = { layers: "layers", correlation: "correlation ν", l_max: "degree l_max" };
 
 molnetLive.figures.separation = (element) => {
@@ -28,12 +29,14 @@ molnetLive.figures.separation = (element) => {
     });
   };
 
+  let asked = -PAUSE, before, shown; // when a slider last moved; what was told apart before that slide, and what is now
   const sliders = Object.entries(job.grid).map(([key, numbers]) => [key, frame.slider({
     label: WORDS[key], min: numbers[0], max: numbers.at(-1), step: 1, value: values[key],
     act: (value) => {
-      const before = told;
       values[key] = value;
       paint();
+      if (performance.now() - asked > PAUSE) before = shown; // one slide is one act, however many steps it has
+      asked = performance.now(), shown = told;
       const list = (names) => names.join("; ") || "none";
       const gone = [...before].filter((name) => !told.has(name)), come = [...told].filter((name) => !before.has(name));
       const news = [come.length && `Now told apart: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`];
@@ -43,9 +46,12 @@ molnetLive.figures.separation = (element) => {
   frame.controls.classList.add("live-brief"); // all three in a line
   frame.stage.before(frame.controls); // so that a hand does not hide what it changes
   frame.reset(() => {
+    asked = -PAUSE;
     for (const [key, slider] of sliders) slider.set((values[key] = job.first[key]));
     paint();
+    shown = told;
   });
   paint();
+  shown = told;
   frame.ready();
 };

@@ -4,7 +4,7 @@ import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
 import {
-  about, angleOf, apply, axes, byHand, degrees, dot, lobesOf, norm, scaled, times, wigner,
+  ONE, about, angleOf, apply, axes, byHand, degrees, dot, lobesOf, norm, scaled, times, wigner,
 } from "./shared/turns.js";
 
 const DEGREES = [1, 2, 3], NAMES = { 1: "three", 2: "five", 3: "seven" };
@@ -61,10 +61,9 @@ molnetLive.figures.turning = async (element) => {
       + `is still ${signed(norm(now[l]))}.`);
   };
 
-  let slid = angle;
   const slider = frame.slider({
-    label: "turn about an oblique axis", min: 0, max: 360, step: 1, value: angle, show: (it) => `${it}°`,
-    act: (it) => (turn(axis, ((it - slid) * Math.PI) / 180), (slid = it)),
+    label: "from the start, about an oblique axis", min: 0, max: 180, step: 1, value: angle, show: (it) => `${it}°`,
+    act: (it) => ((R = ONE), turn(axis, (it * Math.PI) / 180)),
   });
   const what = frame.choice({
     label: "what turns", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
@@ -80,7 +79,7 @@ molnetLive.figures.turning = async (element) => {
   });
   byHand(frame, [scene, shape], turn, "Turn it");
   const reset = () => {
-    R = about(axis, (angle * Math.PI) / 180), (slid = angle), (l = 2);
+    R = about(axis, (angle * Math.PI) / 180), (l = 2);
     slider.set(angle), what.set("methanol"), which.set("2");
     begin("methanol"), paint();
   };

@@ -133,7 +133,8 @@ def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dic
         model: names the script of the potential.
         zero: what has no energy in the figure: "minimum", if the molecule is at rest, or "start".
         more: `python`, lines that reproduce a state, with POSITIONS for its coordinates; `temperature` in K; `begin`,
-            whether it moves by itself.
+            whether it moves by itself; `watch`, {atom, partners}: numbers of an atom and of those whose it may be;
+            `letters` on the atoms, if not their symbols.
     """
     symbols, count = molecule.symbols, Counter()
     labels = []
@@ -147,6 +148,7 @@ def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dic
         "zero": zero,
         "symbols": list(symbols),
         "labels": labels,
+        "letters": list(symbols),
         "numbers": molecule.numbers.tolist(),
         "masses": np.round(masses, 4).tolist(),
         "radii": np.round(NEAR * covalent_radii[molecule.numbers], 4).tolist(),

@@ -6,7 +6,7 @@ import { Langevin } from "../stage/langevin.js";
 import { svg } from "../stage/svg.js";
 
 const PULL = 4, STRONGEST = 6; // eV/Å² of the spring at the hand, and the most it pulls, eV/Å
-const ARROW = 0.5; // Å an eV/Å
+const ARROW = 0.5, LONGEST = 1.5; // Å an eV/Å, and Å at most: a longer one would leave the picture
 const TRACE = 240; // energies that the trace shows
 const BUDGET = 12, MOST = 4; // ms of a frame for steps, and steps at most
 
@@ -16,11 +16,11 @@ molnetLive.figures.potential = async (element) => {
   const { Scene } = molnetLive.stage, frame = new Frame(element), numbers = Int32Array.from(job.numbers);
   const x = Float64Array.from(job.positions), label = `${job.name}, its atoms to be pulled`;
   const scene = new Scene(frame.stage, { reach: job.reach, label });
-  const molecule = scene.molecule(job.symbols, null, { radii: job.radii, grab: true }), arrows = scene.arrows(numbers.length);
+  const molecule = scene.molecule(job.symbols, null, { letters: job.letters, radii: job.radii, grab: true }), arrows = scene.arrows(numbers.length);
   const engine = await computer(job.model);
 
   let held = null, at = null; // the atom in the hand, and where the hand is
-  let now, zero, seen, shown = true, steps = 0;
+  let now, zero, seen, owner, shown = true, steps = 0;
   const trace = new Trace(frame.stage);
 
   const forcesAt = async (where) => {
@@ -41,14 +41,26 @@ molnetLive.figures.potential = async (element) => {
     for (let k = 0; k < numbers.length; k++) {
       const force = now.own.subarray(3 * k, 3 * k + 3), size = Math.hypot(...force) || 1, { radius } = molecule.atoms[k];
       const start = Array.from(force, (f, d) => x[3 * k + d] + (radius * f) / size); // on the atom's rim
-      arrows.set(k, start, Array.from(force, (f) => shown && ARROW * f));
+      arrows.set(k, start, Array.from(force, (f) => shown && Math.min(ARROW, LONGEST / size) * f));
     }
     trace.add(now.energy - zero);
     frame.numbers({ energy: now.energy, maxForce: strongest, steps: String(steps) });
     frame.show({
       [`energy above the ${job.zero}`]: `${signed(now.energy - zero)} eV`, "largest force": `${signed(strongest)} eV/Å`,
-      "time": `${signed(steps * motion.step, 0)} fs`, "temperature of the motion": `${signed(motion.temperature(), 0)} K`,
+      "time": `${signed(steps * motion.step, 0)} fs`, "temperature now": `${signed(motion.temperature(), 0)} K`,
     });
+    if (job.watch) watched();
+  };
+
+  const watched = () => {
+    // An atom between others: how far it is from each, and whose it is now
+    const { atom, partners } = job.watch, name = (k) => job.labels[k];
+    const away = partners.map((k) => Math.hypot(...[0, 1, 2].map((d) => x[3 * atom + d] - x[3 * k + d])));
+    frame.show({ [`${name(atom)} to ${partners.map(name).join(" / ")}`]: `${away.map((r) => signed(r)).join(" / ")} Å` });
+    const near = partners[away.indexOf(Math.min(...away))];
+    if (owner !== undefined && near !== owner) frame.tell(`${name(atom)} has gone over to ${name(near)}.`);
+    owner = near;
+    frame.numbers({ owner: name(near) });
   };
 
   const measure = async () => {
@@ -90,7 +102,7 @@ molnetLive.figures.potential = async (element) => {
       for (let d = 0; d < 3; d++) x[3 * k + d] += by[d];
       motion.v.fill(0, 3 * k, 3 * k + 3);
       await measure();
-      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the ${job.zero}, largest force ${signed(largest(now.own))}.`);
+      frame.tell(`${job.labels[k]} moved: ${signed(now.energy - zero)} electronvolts above the ${job.zero}, largest force ${signed(largest(now.own))} eV/Å.`);
     });
 
   scene.ongrab = (_, k) => {
@@ -108,21 +120,22 @@ molnetLive.figures.potential = async (element) => {
     held = null;
     molecule.mark(null);
     if (!run.running && now) measure();
-    frame.tell(`${job.labels[k]} is free again.`);
+    frame.tell(`${job.labels[k]} is free again${run.running ? "" : "; Play lets it move"}.`);
   };
 
   const heat = frame.slider({
-    label: "temperature", min: 0, max: 600, step: 10, value: job.temperature ?? 300, show: (T) => `${T} K`,
+    label: "temperature of the bath", min: 0, max: 600, step: 10, value: job.temperature ?? 300, show: (T) => `${T} K`,
     act: (T) => frame.tell(`${T} kelvin.`),
   });
   frame.check({ label: "forces as arrows", value: true, act: (yes) => ((shown = yes), now && paint()) });
-  frame.handles(job.labels, { chosen: (k) => molecule.mark(k), move: nudge, scene });
+  const hand = frame.handles(job.labels, { chosen: (k) => molecule.mark(k), move: nudge, scene });
   const run = frame.motion(step);
   frame.turns(scene);
   frame.reset(() => {
     run.pause(), frame.state("ready");
-    x.set(job.positions), motion.v.fill(0), (steps = 0), scene.face(), trace.clear();
-    return measure();
+    x.set(job.positions), motion.v.fill(0), (steps = 0), (owner = undefined), scene.face(), trace.clear();
+    heat.set(job.temperature ?? 300), hand.choose(null);
+    return measure().then(() => job.begin && !frame.calm.matches && run.play());
   });
   frame.copy(() => job.python ? job.python.replace("POSITIONS", () => places(x)) : python(job.model, numbers, x));
 
@@ -166,7 +179,8 @@ class Trace {
   constructor(parent) {
     this.line = svg("polyline");
     const box = { viewBox: `0 0 ${TRACE} 40`, preserveAspectRatio: "none", "aria-hidden": "true", class: "live-trace" };
-    parent.append(svg("svg", box, this.line));
+    const name = Object.assign(document.createElement("p"), { className: "live-caption", textContent: "the energy, step by step" });
+    parent.append(svg("svg", box, this.line), name);
     this.clear();
   }
 

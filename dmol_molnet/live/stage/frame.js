@@ -3,7 +3,7 @@
 //     <div class="live-figure" data-figure="bending">      data-state, and numbers as data-…, for tests and scripts
 //       <p class="live-question"> <p class="live-task">
 //       <div class="live-still">                           drawn by Python; stands here until the figure runs, and on paper
-//       <div class="live-body">                            made here: stage, controls, numbers, atoms, buttons, sentence
+//       <div class="live-body">                            made here: stage, numbers, sentence, controls, buttons
 //       <p class="live-without">
 //
 // All controls are the browser's own, so that they work by key, by touch and with a screen reader.
@@ -33,8 +33,9 @@ export class Frame {
     this.controls = node("div", { className: "live-controls" });
     this.list = node("dl", { className: "live-numbers" });
     this.buttons = node("div", { className: "live-buttons" });
-    this.sentence = node("p", { className: "live-sentence", aria: { live: "polite" } });
-    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.controls, this.buttons, this.sentence);
+    this.sentence = node("p", { className: "live-sentence", aria: { hidden: "true" } }); // read from the one below
+    this.spoken = node("p", { className: "live-spoken", aria: { live: "polite" } });
+    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.sentence, this.spoken, this.controls, this.buttons);
     element.querySelector(".live-still").after(this.body);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.inView = true;
@@ -73,12 +74,12 @@ export class Frame {
   }
 
   tell(sentence) {
-    // To the live region: what a reader's act has changed; the last one wins, and not more often than QUIET.
-    this.pending = sentence;
+    // What a reader's act has changed: at once for the eye; for the ear not more often than QUIET, and the last one wins.
+    this.sentence.textContent = sentence;
     if (this.telling) return;
     const say = () => {
       this.telling = null;
-      if (this.sentence.textContent !== this.pending) this.sentence.textContent = this.pending;
+      this.spoken.textContent = this.sentence.textContent;
     };
     const wait = (this.told ?? -QUIET) + QUIET - performance.now();
     this.told = performance.now() + Math.max(wait, 0);
@@ -173,7 +174,10 @@ export class Frame {
     // chosen(k): one is chosen;  move(k, [dx, dy, dz]): Å, in the scene's axes.
     const box = node("div", { className: "live-handles", aria: { role: "group", label: `${label}: choose one, then move it by the arrow keys` } });
     let now = null;
-    const pull = (x, y, z) => now !== null && move(now, scene ? scene.inRoot(x, y, z) : [x, y, z]);
+    const pull = (x, y, z) => {
+      if (now === null) this.tell(`Choose ${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun} first: ${names.slice(0, 2).join(", ")} …`);
+      else move(now, scene ? scene.inRoot(x, y, z) : [x, y, z]);
+    };
     const keys = {
       ArrowLeft: [-step, 0, 0], ArrowRight: [step, 0, 0], ArrowUp: [0, step, 0], ArrowDown: [0, -step, 0],
       PageUp: [0, 0, step], PageDown: [0, 0, -step],

@@ -300,12 +300,18 @@ export class Scene {
       if (event.button || drag) return;
       canvas.setPointerCapture(event.pointerId);
       drag = { id: event.pointerId, x: event.clientX, y: event.clientY, hit: this.#hit(event) };
+      drag.sure = drag.hit || event.pointerType !== "touch"; // a finger beside the atoms may mean to scroll
       if (drag.hit) this.ongrab?.(drag.hit.molecule, drag.hit.k);
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!drag) return void (canvas.style.cursor = this.#hit(event) ? "grab" : "move");
       if (event.pointerId !== drag.id) return;
       const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
+      if (!drag.sure) {
+        if (Math.hypot(dx, dy) < 8) return;
+        if (Math.abs(dy) > Math.abs(dx)) return void (drag = null);
+        drag.sure = true;
+      }
       Object.assign(drag, { x: event.clientX, y: event.clientY });
       if (drag.hit) this.onpull?.(drag.hit.molecule, drag.hit.k, this.inRoot(dx / this.scale, -dy / this.scale, 0));
       else if (dx || dy) this.turn([dy / Math.hypot(dx, dy), dx / Math.hypot(dx, dy), 0], 0.01 * Math.hypot(dx, dy));
