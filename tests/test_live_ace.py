@@ -292,7 +292,7 @@ def test_neighbours_move_come_and_go(shell):
     shell.get_by_role("button", name="Add a neighbour to b").click()
     added = consistent(shell)
     assert (added["neighbors"], added["first"]) == ("5", "1")
-    shell.get_by_role("group", name="Move the chosen atom").get_by_role("button", name="Move left").click()
+    shell.get_by_role("group", name="Move the chosen neighbour").get_by_role("button", name="Move left").click()
     assert consistent(shell)["directionsB"] != added["directionsB"]
     shell.get_by_role("button", name="Remove a neighbour of b").click()
     back = consistent(shell)
