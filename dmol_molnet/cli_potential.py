@@ -18,6 +18,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from dmol_molnet.files import write_whole
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 
 EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="The name of the energy in the file.")]
@@ -198,7 +199,7 @@ def train(
         output.replace(_previous(output))
     potential.save(output)
     if history is not None:
-        _write(history, _history_text(found, history.suffix.lower()))
+        write_whole(history, _history_text(found, history.suffix.lower()))
     by_hand = rounds != epochs and (minutes is None or found["seconds"][-1] < 0.9 * 60 * minutes - 10)
     if by_hand and not as_json:
         print(f"Stopped early; the same command goes on from {checkpoint}.")
@@ -322,7 +323,7 @@ def relax(
     done = dynamics.relax(atoms, fmax, steps, trajectory, progress)
     if progress is not None:
         print(file=sys.stderr)
-    _write(output, dynamics.frame_text(atoms))
+    write_whole(output, dynamics.frame_text(atoms))
     print(f"{output}: {done.energy:.4f} eV, largest force {done.largest_force:.4f} eV/Å after {done.steps} steps")
     if not done.converged:
         print(
@@ -645,16 +646,6 @@ def _check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
         raise InputError(f"{quoted(str(path))} is a folder; name a file in it")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise InputError(f"{quoted(str(path))} cannot be written: permission denied")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file at once or not at all."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(content)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _history_text(history: dict[str, list[float]], kind: str) -> bytes:

@@ -19,6 +19,7 @@ energies are in kcal/mol and forces in eV/Å.
 from __future__ import annotations
 
 import contextvars
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -695,3 +696,14 @@ def _nearest_image(molecule: Molecule) -> float:
     steps = [range(-2, 3) if periodic else (0,) for periodic in molecule.pbc]
     shifts = np.array(np.meshgrid(*steps)).reshape(3, -1).T @ molecule.cell
     return min((x for x in np.linalg.norm(shifts, axis=-1) if x > 1e-9), default=np.inf)
+
+
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write a file at once or not at all."""
+    path = Path(path)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)

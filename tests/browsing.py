@@ -93,3 +93,11 @@ def settled(tab, name, before, key="energy"):
         timeout=30_000,
     )
     return said(tab.locator(f"#live-{name}"))
+
+
+def copied(figure):
+    """Run the three lines of Python that a figure gives to copy: what each `print` in them was given, as a tuple."""
+    lines, printed = figure.evaluate("element => element.python"), []
+    assert len(lines.splitlines()) == 3
+    exec(lines, {"print": lambda *values, **options: printed.append(values)})
+    return printed

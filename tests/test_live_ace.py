@@ -1,13 +1,10 @@
 """The figures of the atomic cluster expansion: their numbers are those of `so3`, and what they claim is so."""
 
-import contextlib
 import functools
-import io
-import re
 
 import numpy as np
 import pytest
-from browsing import live_page, needs_live, said
+from browsing import copied, live_page, needs_live, said
 
 from dmol_molnet import so3
 from dmol_molnet.counterexamples import pair, relation
@@ -43,16 +40,6 @@ def shell(tab):
 
 def numbers(text):
     return np.array(text.split(), float)
-
-
-def python_of(figure):
-    """What the three lines print that a figure gives to copy."""
-    printed = []
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(re.sub(r"^print\(", "printed.append((", lines, flags=re.M) + ")", {"printed": printed})
-    return printed[0]
 
 
 @functools.cache
@@ -154,7 +141,7 @@ def test_the_lines_to_copy_print_what_is_shown(bending):
     bending.get_by_role("slider", name="angle θ").press("ArrowLeft")
     bending.get_by_role("button", name="Turn left").click()
     told = said(bending)
-    A, B, energy = python_of(bending)
+    [(A, B, energy)] = copied(bending)
     np.testing.assert_allclose(numbers(told["a"]), A, atol=1e-6)
     np.testing.assert_allclose(numbers(told["b"]), B, atol=1e-6)
     assert float(told["energy"]) == pytest.approx(energy, abs=1e-6)
@@ -269,7 +256,8 @@ def consistent(figure):
     """What is shown is what Python says of the directions, and what the lines to copy print."""
     told = said(figure)
     x, nu, l_max = environments(told), int(told["nu"]), int(told["lMax"])
-    for directions, key, printed in zip(x, "ab", python_of(figure), strict=True):
+    [(found,)] = copied(figure)
+    for directions, key, printed in zip(x, "ab", found, strict=True):
         np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, atol=2e-6)
         assert len(printed) == nu
         np.testing.assert_allclose(numbers(told[key]), np.concatenate(printed), rtol=1e-5, atol=1e-5)

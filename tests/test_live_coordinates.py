@@ -1,16 +1,12 @@
 """What distances to neighbours cannot see, in the page as by TensorFlow."""
 
-import contextlib
 import functools
-import importlib.util
-import io
-import re
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import live_page, needs_live, said, settled
+from browsing import copied, live_page, needs_live, said, settled
+from live_figures import modules
 
 from dmol_molnet.counterexamples import k_chains, pair, relation
 from dmol_molnet.geometric_wl import gwl, igwl
@@ -25,11 +21,7 @@ pytestmark = needs_live
 @pytest.fixture(scope="module")
 def chapter():
     """The module of the chapter's figures."""
-    path = Path(__file__).parents[1] / "book" / "_live" / "coordinates.py"
-    spec = importlib.util.spec_from_file_location("live_coordinates", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return modules()["coordinates"]
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +81,6 @@ def test_where_all_hear_all_two_angles_that_add_up_to_180_are_one_to_distances(c
     assert igwl(chapter.folded(75.0), chapter.folded(95.0), six, 2).distinguished
 
 
-def output(figure):
-    """What the three lines print that a figure gives to copy."""
-    lines, out = figure.evaluate("element => element.python"), io.StringIO()
-    assert len(lines.splitlines()) == 3
-    with contextlib.redirect_stdout(out):
-        exec(lines, {})
-    return out.getvalue()
-
-
 def slide(tab, angle, before):
     slider = tab.locator("#live-prism").get_by_role("slider")
     slider.focus()
@@ -149,8 +132,7 @@ def test_where_all_hear_all_schnet_moves_and_comes_back(tab, chapter):
 def test_the_lines_to_copy_print_what_is_shown(tab):
     figure = tab.locator("#live-prism")
     told = slide(tab, 100, said(figure))
-    printed = output(figure)
-    numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", printed)]
+    [(numbers,)] = copied(figure)
     assert numbers == pytest.approx([float(told["energySchnet"]), float(told["energyMace"])], abs=5e-4)
 
 
@@ -193,7 +175,7 @@ def test_round_by_round_the_chains_have_the_colours_that_python_gives_them(tab, 
                 assert figure.get_by_text("≠", exact=True).count() == 0
             figure.get_by_role("button", name="Next round").press("Enter")
         assert state(tab)["round"] == str(k + 1)  # there is none after the last
-        assert output(figure).strip() == str(result.round)
+        assert copied(figure) == [(result.round,)]
 
 
 def test_fewer_atoms_on_the_line_have_fewer_rounds(tab):

@@ -1,9 +1,7 @@
 """The figures of the design space: features in the page are TensorFlow's and turn by D; pairs part as theory says."""
 
 import base64
-import contextlib
 import functools
-import io
 import json
 import re
 import sys
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import live_page, needs_live, said, settled
+from browsing import copied, live_page, needs_live, said, settled
 from test_live import case, engine
 
 from dmol_molnet import datasets, so3, symmetry
@@ -163,11 +161,7 @@ def test_scalars_and_energies_stand_still_while_keys_turn_the_molecule(tab):
         assert float(told["off"]) < 1e-10
         follows(figure, chapter().ATOM)
         before = told
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(lines, {})
-    for name, energy in eval(printed.getvalue()).items():
+    for name, energy in copied(figure)[0][0].items():
         shown = float(told[f"energy{name.capitalize()}"])
         assert shown == pytest.approx(energy, abs=1e-5 * max(1, abs(energy)))  # TensorFlow computes in float32 here
     figure.get_by_role("button", name="Reset").click()

@@ -1,7 +1,5 @@
 """What turns in the figures on directions turns as `so3` says, and keeps what their text says that it keeps."""
 
-import contextlib
-import io
 import json
 import re
 import subprocess
@@ -9,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import NODE, live_page, needs_live, said, settled
+from browsing import NODE, copied, live_page, needs_live, said, settled
 from numpy.polynomial import Legendre
 
 from dmol_molnet import so3, symmetry
@@ -44,17 +42,6 @@ def several(text):
     return np.array([float(x) for x in text.split()])
 
 
-def python_of(figure):
-    """What the three lines print that a figure gives to copy."""
-    printed = {}
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    code = re.sub(r"^print\((.*)\)$", r"printed['it'] = (\1)", lines, flags=re.M)
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(code, {"printed": printed})
-    return printed["it"]
-
-
 def slide(figure, value):
     figure.get_by_role("slider").first.fill(str(value))
 
@@ -81,9 +68,9 @@ def turn_by_keys(tab, figure, *keys):
 
 
 def in_node(program):
-    """What a program prints as JSON that imports the shared module of rotations."""
-    address = json.dumps((SHARED / "turns.js").as_uri())
-    text = f"import * as turns from {address};\n{program}"
+    """What a program prints as JSON that imports the shared modules of rotations."""
+    addresses = {name: json.dumps((SHARED / f"{name}.js").as_uri()) for name in ("turns", "vectors")}
+    text = "".join(f"import * as {name} from {address};\n" for name, address in addresses.items()) + program
     done = subprocess.run([NODE, "--input-type=module", "-e", text], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -99,10 +86,10 @@ def test_its_matrices_are_those_of_so3():
 
 def test_its_rotations_are_rotations_and_stay_so():
     program = """
-let R = turns.ONE;
-for (let k = 0; k < 20000; k++) R = turns.times(turns.about([k % 3, 1, 2 - (k % 5)], 0.3), R);
-const S = turns.about([1, 2, 2], Math.PI / 3);
-console.log(JSON.stringify({ R, S, x: turns.apply(S, [1, 2, 3]), angle: turns.angleOf(S) }));
+let R = vectors.ONE;
+for (let k = 0; k < 20000; k++) R = vectors.times(vectors.about([k % 3, 1, 2 - (k % 5)], 0.3), R);
+const S = vectors.about([1, 2, 2], Math.PI / 3);
+console.log(JSON.stringify({ R, S, x: vectors.apply(S, [1, 2, 3]), angle: vectors.angleOf(S) }));
 """
     found = in_node(program)
     R, S = np.array(found["R"]), np.array(found["S"])
@@ -195,7 +182,7 @@ def test_turning_gives_python_that_prints_its_numbers(tab, figure):
         figure.get_by_label(what, exact=True).check()
         turn_by_keys(tab, figure, "ArrowUp")
         pairs = turned(said(figure))[1]
-        for (_, now), theirs in zip(pairs, python_of(figure), strict=True):
+        for (_, now), theirs in zip(pairs, copied(figure)[0][0], strict=True):
             assert np.allclose(now, theirs, atol=1e-4)
 
 
@@ -279,7 +266,7 @@ def test_one_direction_is_moved_by_keys_and_by_hand(tab, figure):
 def test_angle_gives_python_that_prints_its_numbers(tab, figure):
     figure.get_by_label("l = 3", exact=True).check()
     told = said(figure)
-    assert np.allclose(python_of(figure), [float(told["sum"]), float(told["law"])], atol=1e-5)
+    assert np.allclose(copied(figure)[0], [float(told["sum"]), float(told["law"])], atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------ coupling
@@ -387,7 +374,7 @@ def test_no_vector_grows_out_of_the_picture_and_zero_is_no_fault(tab, figure):
 def test_coupling_gives_python_that_prints_its_numbers(tab, figure):
     figure.get_by_role("button", name="a", exact=True).focus()
     tab.keyboard.press("ArrowLeft")
-    for here, theirs in zip(products(said(figure)), python_of(figure), strict=True):
+    for here, theirs in zip(products(said(figure)), copied(figure)[0][0], strict=True):
         assert np.allclose(here, theirs, atol=1e-5)
 
 

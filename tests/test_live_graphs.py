@@ -1,8 +1,6 @@
 """Any SMILES in the page: the graph is RDKit's, and its colours are those of Python, number for number."""
 
-import contextlib
 import functools
-import io
 import json
 import random
 import re
@@ -12,7 +10,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pytest
-from browsing import NODE, live_page, needs_live, needs_node, said
+from browsing import NODE, copied, live_page, needs_live, needs_node, said
 from networkx.generators.atlas import graph_atlas_g
 from rdkit import Chem, rdBase
 
@@ -257,18 +255,8 @@ def test_the_pair_of_the_chapter_is_never_told_apart(tab):
         pair = [Molecule.example(name, hydrogens) for name in ("decalin", "bicyclopentyl")]
         told = agrees(figure, *pair)
         assert (told["told"], told["same"]) == ("never", "false")
-        assert printed(figure) == str(wl.compare(*pair))
+        assert str(copied(figure)[0][0]) == str(wl.compare(*pair))
         figure.get_by_label("hydrogens as atoms").press("Space")
-
-
-def printed(figure):
-    """What the three lines print that the figure gives to copy."""
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(lines, {})
-    return out.getvalue().strip()
 
 
 @needs_live
@@ -288,7 +276,7 @@ def test_any_smiles_alone_or_with_another(tab):
     type_in(figure, "c1ccc2[nH]ccc2c1")
     told = agrees(figure, Molecule.from_smiles("c1ccc2[nH]ccc2c1", hydrogens=False))
     assert told["verdict"] == "stable, with 9 colours"
-    assert "Refinement(9 colours" in printed(figure)
+    assert "Refinement(9 colours" in str(copied(figure)[0][0])
     type_in(figure, "CCO", "COC")
     for _ in range(3):
         figure.get_by_role("button", name="Forward").press("Enter")

@@ -1,8 +1,6 @@
 """Message passing in the page: TensorFlow's numbers, and what an atom starts with comes one bond farther a layer."""
 
-import contextlib
 import functools
-import io
 import json
 import subprocess
 from pathlib import Path
@@ -12,7 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import tensorflow as tf
-from browsing import NODE, live_page, needs_live, needs_node, said
+from browsing import NODE, copied, live_page, needs_live, needs_node, said
 
 from dmol_molnet import Molecule
 from dmol_molnet.live import bundle
@@ -119,22 +117,14 @@ def tab(tmp_path_factory):
         assert tab.faults == []
 
 
-def printed(figure):
-    """The last table that the three lines print which the figure gives to copy."""
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    tables = []
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(lines.replace("print(h)", "tables.append(h)"), {"tables": tables})
-    return np.asarray(tables[-1])
-
-
 def agrees(figure, molecule, atom, t):
     told = said(figure)
     assert (told["atom"], told["layers"]) == (str(atom), str(t))
     away = nx.single_source_shortest_path_length(molecule.to_networkx(), atom)
     assert told["reached"] == " ".join(str(v) for v in sorted(away) if away[v] <= t)
-    np.testing.assert_allclose([float(x) for x in told["row"].split()], printed(figure)[atom], atol=2e-6)
+    np.testing.assert_allclose(
+        [float(x) for x in told["row"].split()], np.asarray(copied(figure)[-1][0])[atom], atol=2e-6
+    )
 
 
 @needs_live

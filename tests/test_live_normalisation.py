@@ -1,13 +1,9 @@
 """The runs that are shown are the runs that were measured, and nothing else."""
 
-import contextlib
-import importlib.util
-import io
-from pathlib import Path
-
 import numpy as np
 import pytest
-from browsing import live_page, needs_live, said
+from browsing import copied, live_page, needs_live, said
+from live_figures import modules
 
 from dmol_molnet import datasets
 
@@ -23,11 +19,7 @@ BESIDE = {
 @pytest.fixture(scope="module")
 def chapter():
     """The module of the chapter's figures."""
-    path = Path(__file__).parents[1] / "book" / "_live" / "normalisation.py"
-    spec = importlib.util.spec_from_file_location("live_normalisation", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return modules()["normalisation"]
 
 
 @pytest.fixture(scope="module")
@@ -120,15 +112,10 @@ def marks_lie_on_their_axes(figure, chapter, experiment, option, beside):
 
 def test_the_lines_to_copy_read_the_runs(tab):
     figure = tab.locator("#live-runs")
-    lines = figure.evaluate("element => element.python")
-    assert len(lines.splitlines()) == 3
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(lines, {})
-    first, *runs = out.getvalue().splitlines()
+    [(first, *runs)] = copied(figure)
     choice = datasets.experiment("normalisation")["choices"][said(figure)["choice"]]
     assert first == choice["value"]
-    assert runs == [str(run) for run in choice["runs"]]
+    assert runs == choice["runs"]
 
 
 def test_ticks_are_numbers_that_lie_on_the_axis(chapter):

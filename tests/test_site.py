@@ -165,6 +165,15 @@ def test_every_picture_is_there_and_has_its_own_name(visit, page, mode):
 
 
 @each_visit
+def test_every_figure_that_computes_runs(visit, page, mode):
+    seen = visit(page, mode)
+    source = ROOT / f"{page}.md"
+    asked = re.findall(r"^```\{live\} (\S+)$", source.read_text(), re.M) if source.exists() else []
+    assert list(seen.live) == asked
+    assert set(seen.live.values()) <= {"ready", "running"}
+
+
+@each_visit
 def test_every_formula_is_set(visit, page, mode):
     seen = visit(page, mode)
     assert not seen.formulaErrors

@@ -67,8 +67,9 @@ def build(folder: Path, models: set[str]) -> None:
         if path.suffix in (".js", ".txt"):
             shutil.copyfile(path, folder / path.name)
     shutil.copyfile(bundle.HERE / "stage" / "live.css", folder / "live.css")
-    for model in models:
-        shutil.copyfile(_model(model), folder / f"model-{model}.js")
+    with bundle.one_at_a_time():
+        for model in models:
+            shutil.copyfile(_model(model), folder / f"model-{model}.js")
 
 
 def _model(name: str) -> Path:
@@ -82,13 +83,15 @@ def _model(name: str) -> Path:
     digest.update(Path(exporter.__file__).read_bytes())
     path = ROOT / "_build" / "live-models" / f"{name}-{digest.hexdigest()[:12]}.js"
     if not path.exists():
+        from dmol_molnet.files import write_whole
         from dmol_molnet.live.page import model_script
         from dmol_molnet.nn import pretrained
 
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{name}-{'[0-9a-f]' * 12}.js"):
             old.unlink()
-        path.write_text(model_script(name, exporter.export(made or pretrained.load(name))), encoding="utf-8")
+        script = model_script(name, exporter.export(made or pretrained.load(name)))
+        write_whole(path, script.encode())
     return path
 
 
@@ -179,7 +182,7 @@ def words() -> dict[str, tuple[str, str]]:
 def alone(folder: Path, names: list[str]) -> None:
     """A page of figures and nothing else: FOLDER/index.html, with its scripts in FOLDER/live."""
     build(folder / "live", {model for name in names for model in figures()[name].models})
-    parts = [markup(name, *(html.escape(text) for text in words().get(name, ("Question?", "Task.")))) for name in names]
+    parts = [markup(name, *(html.escape(text) for text in words()[name])) for name in names]
     text = f"""<!DOCTYPE html>
 <html lang="en" data-theme="light">
 <head>

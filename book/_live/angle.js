@@ -3,7 +3,8 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { RIM, listed, place, read, text } from "./shared/signs.js";
-import { about, apply, axes, byHand, cross, degrees, dot, norm, scaled } from "./shared/turns.js";
+import { axes, byHand, degrees } from "./shared/turns.js";
+import { about, apply, cross, dot, norm, scaled } from "./shared/vectors.js";
 
 const ZOOM = 2; // Å of the scene for a direction
 

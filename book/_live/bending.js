@@ -5,6 +5,7 @@ import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { text } from "./shared/pen.js";
+import { about, apply, times } from "./shared/vectors.js";
 
 const { style } = molnetLive;
 const SCALE = 58, MIDDLE = [150, 106]; // px a unit of length, and where the atom is
@@ -24,7 +25,7 @@ molnetLive.figures.bending = async (element) => {
 
   const compute = () => {
     const t = (theta * Math.PI) / 180;
-    const n = [[1, 0, 0], [Math.cos(t), Math.sin(t), 0]].map((one) => times(R, one)); // from neighbour to atom
+    const n = [[1, 0, 0], [Math.cos(t), Math.sin(t), 0]].map((one) => apply(R, one)); // from neighbour to atom
     const phi = n.map((one) => {
       const Y = new Float64Array(harmonics.rows);
       harmonics.at(...one, Y, 0);
@@ -50,9 +51,9 @@ molnetLive.figures.bending = async (element) => {
     frame.tell(`θ is ${theta.toFixed(0)}°: B₁ is ${signed(one)}, B₂ is ${signed(two)}, E is ${signed(now.E)}.`);
   };
 
-  const turn = (about, angle) => {
+  const turn = (axis, angle) => {
     const { A } = now;
-    R = product(rotation(about, angle), R), paint();
+    R = times(about(axis, angle), R), paint();
     const most = Math.max(...A.map((a, row) => Math.abs(a - now.A[row])));
     const same = "Turned about an axis of its own: A, B and E are the same.";
     frame.tell(most > 0.005 ? "Turned: numbers of A have changed, B and E have not." : same);
@@ -161,9 +162,9 @@ function drawing(picture, job) {
       const half = n[j].map((x, d) => -0.75 * x + (d < 2 ? 0.27 * across[d] : 0));
       set(labels[j], xy(place(half)));
     });
-    const points = Array.from({ length: 33 }, (_, k) => times(R, spot(-ARC, (theta * k) / 32)));
+    const points = Array.from({ length: 33 }, (_, k) => apply(R, spot(-ARC, (theta * k) / 32)));
     set(arc, { points: points.map(place).join(" ") });
-    set(angle, xy(place(times(R, spot(-ARC - 0.2, theta / 2)))));
+    set(angle, xy(place(apply(R, spot(-ARC - 0.2, theta / 2)))));
     dots(theta, [...B, E]);
     const words = `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; below, B and E against it`;
     picture.setAttribute("aria-label", words);
@@ -279,25 +280,13 @@ function cell(table, x, y) {
 
 const xy = ([x, y]) => ({ x, y });
 const spot = (r, degrees) => [r * Math.cos((degrees * Math.PI) / 180), r * Math.sin((degrees * Math.PI) / 180), 0];
-const times = (R, v) => R.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
-const product = (P, Q) => P.map((row) => [0, 1, 2].map((c) => row[0] * Q[0][c] + row[1] * Q[1][c] + row[2] * Q[2][c]));
-
-function rotation([x, y, z], angle) {
-  // About an axis of length 1
-  const c = Math.cos(angle), s = Math.sin(angle), t = 1 - c;
-  return [
-    [t * x * x + c, t * x * y - s * z, t * x * z + s * y],
-    [t * x * y + s * z, t * y * y + c, t * y * z - s * x],
-    [t * x * z - s * y, t * y * z + s * x, t * z * z + c],
-  ];
-}
 
 function nearest(point, R, { angles, distance }) {
   // The whole angle at which neighbour 2 is seen nearest to a point, [x, y] in units of length.
   let best = angles[0], least = Infinity;
   const size = Math.hypot(...point) || 1;
   for (let theta = angles[0]; theta <= angles.at(-1); theta++) {
-    const [x, y] = times(R, spot(-distance, theta)), long = Math.max(Math.hypot(x, y), 1e-9);
+    const [x, y] = apply(R, spot(-distance, theta)), long = Math.max(Math.hypot(x, y), 1e-9);
     // Seen from the front only the direction counts; where the whole is tilted, how far out it is seen counts too.
     const off = Math.hypot(x - (point[0] / size) * long, y - (point[1] / size) * long);
     if (off < least) (least = off), (best = theta);

@@ -3,7 +3,8 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
-import { about, apply, byHand, axes, cross, dot, lobesOf, norm, scaled, yzx } from "./shared/turns.js";
+import { axes, byHand, lobesOf, yzx } from "./shared/turns.js";
+import { about, apply, cross, dot, norm, scaled } from "./shared/vectors.js";
 
 const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
 const COLUMNS = [1.7, 5.3, 9.8], WIDE = 12.4; // of the drawing: the middles of the three, and its width

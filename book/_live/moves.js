@@ -1,7 +1,8 @@
 // A molecule beside its moved copy, and one of the chapter's functions asked about both: does the answer follow?
 
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { Asked, judge, largest, moved, original, report, times } from "./shared/asked.js";
+import { Asked, judge, largest, moved, original, report } from "./shared/asked.js";
+import { about as rotation, apply, product, times } from "./shared/vectors.js";
 
 const { style } = molnetLive;
 const APART = 3.35, REACH = [6.75, 3.3]; // Å from the middle to each molecule, and to the edges
@@ -34,7 +35,7 @@ molnetLive.figures.moves = async (element) => {
     const [here, there] = [first, copy].map((m) => arrowsOf(asked, name, m));
     const unit = LONGEST / Math.max(...here.map((one) => Math.hypot(...one)));
     // Arrows of forces are given by row; that of a whole molecule starts at the atom in the middle.
-    const expected = here.map((one) => times(matrix, one));
+    const expected = here.map((one) => apply(matrix, one));
     sides[0].place(first, here, unit), sides[1].place(copy, there, unit, expected);
     const values = [first, copy].map((m) => inWords(asked, name, m, about));
     captions(values);
@@ -58,8 +59,8 @@ molnetLive.figures.moves = async (element) => {
     return verdict;
   };
 
-  const turn = (about, angle) => {
-    R = product(rotation(about, angle), R);
+  const turn = (axis, angle) => {
+    R = times(rotation(axis, angle), R);
     frame.tell(`Turned: ${paint()}.`);
   };
 
@@ -194,18 +195,4 @@ function written(frame) {
 
 function turned(R) {
   return R.some((row, a) => row.some((value, b) => Math.abs(value - (a === b)) > 1e-9));
-}
-
-function product(A, B) {
-  return A.map((row) => [0, 1, 2].map((d) => row[0] * B[0][d] + row[1] * B[1][d] + row[2] * B[2][d]));
-}
-
-function rotation([x, y, z], angle) {
-  // About an axis of length 1
-  const c = Math.cos(angle), s = Math.sin(angle), k = 1 - c;
-  return [
-    [c + x * x * k, x * y * k - z * s, x * z * k + y * s],
-    [y * x * k + z * s, c + y * y * k, y * z * k - x * s],
-    [z * x * k - y * s, z * y * k + x * s, c + z * z * k],
-  ];
 }

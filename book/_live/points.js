@@ -3,7 +3,8 @@
 import { computer } from "../../dmol_molnet/live/stage/computer.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { svg } from "../../dmol_molnet/live/stage/svg.js";
-import { apply, wigner } from "./shared/turns.js";
+import { wigner } from "./shared/turns.js";
+import { apply } from "./shared/vectors.js";
 
 const POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
 const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px: columns begin, energies end

@@ -6,6 +6,7 @@ import { Harmonics } from "../../dmol_molnet/live/engine/harmonics.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { text } from "./shared/pen.js";
+import { apply, dot } from "./shared/vectors.js";
 
 const { style } = molnetLive;
 const SHELL = 2.4, MOST = 8; // the shell's radius in the drawing; neighbours that there is room for
@@ -59,7 +60,7 @@ molnetLive.figures.shell = async (element) => {
   const move = (k, by) => {
     // Along the shell: to where the hand is, on the side of it where the neighbour was
     if (!by.some(Boolean)) return;
-    const R = b.scene.rotation(), at = times(R, b.x[k]), [dx, dy, dz] = times(R, by).map((d) => d / SHELL);
+    const R = b.scene.rotation(), at = apply(R, b.x[k]), [dx, dy, dz] = apply(R, by).map((d) => d / SHELL);
     let [x, y, z] = [at[0] + dx, at[1] + dy, at[2] + dz];
     const out = Math.hypot(x, y);
     if (Math.abs(dz) <= Math.hypot(dx, dy)) z = out < 1 ? Math.sqrt(1 - out * out) * (at[2] < -1e-6 ? -1 : 1) : 0;
@@ -130,15 +131,13 @@ function compared(nu, a, b, degrees) {
   return { nu, a, b, degrees, largest, differs: a.map((one, c) => Math.abs(one - b[c]) > EQUAL * largest) };
 }
 
-const times = (R, v) => R.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
-
 function freest(x) {
   // Of 300 directions evenly about, that which is farthest from all that are taken.
   let best = null, least = Infinity;
   for (let k = 0; k < 300; k++) {
     const z = 1 - (2 * k + 1) / 300, r = Math.sqrt(1 - z * z), turn = k * Math.PI * (3 - Math.sqrt(5));
     const u = [r * Math.cos(turn), r * Math.sin(turn), z];
-    const near = Math.max(...x.map((one) => one[0] * u[0] + one[1] * u[1] + one[2] * u[2]));
+    const near = Math.max(...x.map((one) => dot(one, u)));
     if (near < least) (least = near), (best = u);
   }
   return best;

@@ -3,9 +3,8 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
-import {
-  ONE, about, angleOf, apply, axes, byHand, degrees, dot, lobesOf, norm, scaled, times, wigner,
-} from "./shared/turns.js";
+import { axes, byHand, degrees, lobesOf, wigner } from "./shared/turns.js";
+import { ONE, about, angleOf, apply, dot, norm, scaled, times } from "./shared/vectors.js";
 
 const DEGREES = [1, 2, 3], NAMES = { 1: "three", 2: "five", 3: "seven" };
 

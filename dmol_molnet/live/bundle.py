@@ -14,8 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 HERE = Path(__file__).parent
 BUILT = HERE / "built"
@@ -41,10 +47,19 @@ def build(out: Path, *figures: Path) -> None:
     Raises:
         InputError: there is no node, or the packages cannot be had.
     """
-    digest = _digest(*figures)
-    stamp = out / "digest"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+    digest, stamp = _digest(*figures), out / "digest"
+
+    def is_new() -> bool:
+        return stamp.exists() and stamp.read_text(encoding="utf-8") == digest
+
+    if is_new():
         return
+    with one_at_a_time():
+        if not is_new():  # or another process has built them meanwhile
+            _build(out, digest, *figures)
+
+
+def _build(out: Path, digest: str, *figures: Path) -> None:
     node, modules = _tool("node"), _modules(_tool("npm"))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
@@ -76,12 +91,26 @@ def _tool(name: str) -> str:
     return found
 
 
+def _root() -> Path:
+    """Where a checkout builds; else where all may."""
+    checkout = HERE.parents[1]
+    return checkout / "_build" if (checkout / "Makefile").exists() else Path(tempfile.gettempdir())
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Inside is one process only, as where several test at once; the others wait."""
+    _root().mkdir(parents=True, exist_ok=True)
+    with open(_root() / "live.lock", "w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _modules(npm: str) -> Path:
     """The folder of node's packages, as the lock names them; once a lock."""
     lock = (HERE / "package-lock.json").read_bytes()
-    checkout = HERE.parents[1]
-    root = checkout / "_build" if (checkout / "Makefile").exists() else Path(tempfile.gettempdir())
-    home = root / "node" / hashlib.sha256(lock).hexdigest()[:12]
+    home = _root() / "node" / hashlib.sha256(lock).hexdigest()[:12]
     if not (home / "complete").exists():
         home.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):

@@ -32,6 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 from dmol_molnet import so3
+from dmol_molnet.files import write_whole
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 from dmol_molnet.nn import ace, design_space, schnet
 from dmol_molnet.nn.graph import MolecularGraph
@@ -81,10 +82,7 @@ def export(potential: Potential, path: str | Path | None = None) -> bytes:
     }
     data = file.bytes(header)
     if path is not None:
-        path = Path(path)
-        new = path.with_name(f".{path.name}.new")
-        new.write_bytes(data)
-        new.replace(path)
+        write_whole(path, data)
     return data
 
 

@@ -20,6 +20,7 @@ from ase.data import atomic_masses, covalent_radii
 from dmol_molnet.figures.space import OTHER_RADIUS, RADII, in_space
 from dmol_molnet.figures.style import Picture, new
 from dmol_molnet.figures.style import show as as_picture
+from dmol_molnet.files import write_whole
 from dmol_molnet.live.bundle import HERE, scripts
 from dmol_molnet.live.exporter import export
 from dmol_molnet.molecules import InputError, Molecule
@@ -190,10 +191,7 @@ class Page:
 
     def save(self, path: str | Path) -> None:
         """Write the page, all or nothing."""
-        path = Path(path)
-        new = path.with_name(f".{path.name}.new")
-        new.write_text(self.text, encoding="utf-8")
-        new.replace(path)
+        write_whole(path, self.text.encode())
 
     def _repr_html_(self) -> str:
         return FRAME.format(text=html.escape(self.text, quote=True), title=html.escape(self.title, quote=True))
@@ -228,6 +226,7 @@ def show(potential: Potential, molecule: Molecule | None = None, *, path: str = 
         raise InputError(f"{name} has no positions to begin with; embed() gives it some")
     if molecule.cell is not None:
         raise InputError(f"{name} is periodic; a page moves single molecules")
+    folder = scripts()  # the first thing that may be missing
     molecule = upright(molecule)
     energies, forces = potential.energy_and_forces([molecule])
     lines = [
@@ -251,7 +250,7 @@ def show(potential: Potential, molecule: Molecule | None = None, *, path: str = 
         still(molecule, forces[0], name),
         data=data,
     )
-    folder, title = scripts(), f"{name}, a potential at work"
+    title = f"{name}, a potential at work"
     parts = ("live", "stage", "worker", "figure-potential")
     texts = [(folder / f"{part}.js").read_text(encoding="utf-8") for part in parts]
     texts.insert(1, model_script("own", export(potential)))

@@ -4,16 +4,14 @@
 // A molecule is {who, x}: which atom each row holds [A], and its position [A, 3] Å.  An answer is a list of numbers; an
 // energy also has forces, minus its slopes [A, 3].
 
+import { apply, cross, dot, minus } from "./vectors.js";
+
 const MDYNE = 143.9325, DEGREE = Math.PI / 180; // mdyn Å in kcal/mol; as MMFF94 has them, with what follows
 const CUBIC_STRETCH = -2, CUBIC_BEND = -0.4 * DEGREE; // 1/Å, 1/degree
 const TOLERANCE = 1e-9; // of the largest number of an answer: rounding
 
-const minus = (a, b) => a.map((value, d) => value - b[d]);
-const dot = (a, b) => a.reduce((sum, value, d) => sum + value * b[d], 0);
-const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const zeros = (n) => Array.from({ length: n }, () => [0, 0, 0]);
 const add = (to, by, weight = 1) => by.forEach((value, d) => (to[d] += weight * value));
-export const times = (R, v) => R.map((row) => dot(row, v));
 export const largest = (values) => Math.max(...values.map(Math.abs));
 
 export class Asked {
@@ -124,7 +122,7 @@ export const original = (x) => ({ who: x.map((_, row) => row), x });
 
 export function moved(m, { R = null, shift = null, order = null }) {
   // x -> P x Rᵀ + 1 tᵀ
-  const turned = m.x.map((row) => (R ? times(R, row) : row));
+  const turned = m.x.map((row) => (R ? apply(R, row) : row));
   const x = turned.map((row) => (shift ? row.map((value, d) => value + shift[d]) : row));
   return order ? { who: order.map((row) => m.who[row]), x: order.map((row) => x[row]) } : { who: m.who, x };
 }
@@ -133,7 +131,7 @@ export function follows(answer, { kind, perAtom }, { R = null, order = null }) {
   // D(g) of an answer
   if (kind === "scalar") return answer;
   let rows = answer.reduce((all, value, k) => (k % 3 ? all.at(-1).push(value) : all.push([value]), all), []);
-  if (R) rows = rows.map((row) => times(R, row));
+  if (R) rows = rows.map((row) => apply(R, row));
   if (order && perAtom) rows = order.map((row) => rows[row]);
   return rows.flat();
 }

@@ -1,13 +1,14 @@
 // Two chains of k atoms on a line with one more at each end, and what travels along them, as Python's `k_chains`, `gwl`
 // and `igwl` have it.  In a plane, since the chains are flat.
 
+import { minus } from "./vectors.js";
+
 export function chains(k) {
   // -> two lists of places [x, y] Å; the ends lie on opposite sides of the line, and on the same side.
   const line = Array.from({ length: k }, (_, i) => [5 * i, 0]), last = [5 * (k - 1) + 3, 4];
   return [-4, 4].map((side) => [[-3, side], ...line, last]);
 }
 
-const minus = (a, b) => a.map((value, d) => value - b[d]);
 const plus = (a, b) => a.map((value, d) => value + b[d]);
 
 function shape(vectors, words) {

@@ -240,11 +240,11 @@ export class Frame {
 
   // ---------------------------------------------------------------------------------------------- time
 
-  motion(step, { words = ["Play", "Pause"], still = "Step", begin = false } = {}) {
+  motion(step) {
     // A figure that runs by itself: step() a frame, may be asynchronous.  It stops out of sight and in a background tab;
     // for readers who ask for no motion it stands, and goes on by the step button.  -> {play(), pause(), running}
-    const play = this.button(words[0], () => (it.running ? it.pause() : it.play()));
-    const one = this.button(still, async () => (it.pause(), await step(), this.state("paused")));
+    const play = this.button("Play", () => (it.running ? it.pause() : it.play()));
+    this.button("Step", async () => (it.pause(), await step(), this.state("paused")));
     let busy = false;
     const loop = async () => {
       if (busy) return;
@@ -260,18 +260,17 @@ export class Frame {
       if (it.running) this.state("out of sight");
     };
     const it = {
-      running: false, step: one,
+      running: false,
       play: () => {
-        it.running = true, play.textContent = words[1];
+        it.running = true, play.textContent = "Pause";
         this.state("running"), loop();
       },
       pause: () => {
-        it.running = false, play.textContent = words[0];
+        it.running = false, play.textContent = "Play";
         this.state("paused");
       },
     };
     this.wake = () => it.running && this.inView && !document.hidden && (this.state("running"), loop());
-    if (begin && !this.calm.matches) it.play();
     return it;
   }
 }

@@ -44,10 +44,8 @@ export class Scene {
     this.space.add(this.root);
     this.inks = []; // materials in the colour of the page's letters
     this.facing = []; // what has to be done before each drawing
-    this.resized = new ResizeObserver(() => this.draw());
-    this.resized.observe(this.canvas);
-    this.theme = new MutationObserver(() => this.draw());
-    this.theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-mode"] });
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-mode"] });
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => this.draw());
     this.targets = []; // molecules whose atoms can be grabbed
@@ -87,7 +85,7 @@ export class Scene {
   // ---------------------------------------------------------------------------------------------- what can be drawn
 
   molecule(symbols, bonds = [], { letters = symbols, fills = null, grab = false, radii = null, size = 1 } = {}) {
-    // Atoms as balls, bonds as sticks -> {place(x [A, 3] Å), mark(k or null), fill(k, colour), symbols, x, visible(yes)}.
+    // Atoms as balls, bonds as sticks -> {place(x [A, 3] Å), mark(k or null), symbols, x, visible(yes)}.
     // bonds: pairs [[i, j], …]; or null for a bond wherever two atoms are nearer than the sum of their radii [A];
     // size: of the balls, as a share of the usual one.
     const group = new Group(), x = new Float64Array(3 * symbols.length), atoms = [];
@@ -137,7 +135,6 @@ export class Scene {
         });
         this.draw();
       },
-      fill: (k, color) => (atoms[k].ball.material.color.set(color), this.draw()),
       visible: (yes) => ((group.visible = yes), this.draw()),
     };
     this.facing.push((eye) => {
@@ -195,12 +192,12 @@ export class Scene {
     return { set, visible: (yes) => ((made.visible = yes), this.draw()) };
   }
 
-  surface(radius, { positive = "#d9822b", negative = "#2a7fb8", center = [0, 0, 0], opacity = 1 } = {}) {
+  surface(radius, { positive = "#d9822b", negative = "#2a7fb8", center = [0, 0, 0] } = {}) {
     // Lobes: the points u |f(u)| of all directions u, coloured by the sign of f -> {set(f), at(center)}.
     const geometry = new SphereGeometry(1, 72, 48), directions = geometry.attributes.position.array.slice();
     const n = directions.length / 3, colors = new Float32Array(3 * n), [plus, minus] = [new Color(positive), new Color(negative)];
     geometry.setAttribute("color", new BufferAttribute(colors, 3));
-    const material = new MeshLambertMaterial({ vertexColors: true, side: DoubleSide, transparent: opacity < 1, opacity });
+    const material = new MeshLambertMaterial({ vertexColors: true, side: DoubleSide });
     const made = new Mesh(geometry, material);
     made.frustumCulled = false;
     const set = (f) => {
@@ -218,7 +215,7 @@ export class Scene {
     const at = (where) => (made.position.set(...where), this.draw());
     set(radius), at(center);
     this.root.add(made);
-    return { set, at, visible: (yes) => ((made.visible = yes), this.draw()) };
+    return { set, at };
   }
 
   text(words, at = [0, 0, 0], { size = 0.6, color = null } = {}) {
@@ -323,13 +320,6 @@ export class Scene {
     };
     canvas.addEventListener("pointerup", end);
     canvas.addEventListener("pointercancel", end);
-  }
-
-  close() {
-    // Free what the graphics card holds.
-    this.resized.disconnect(), this.theme.disconnect();
-    this.renderer.dispose();
-    this.canvas.remove();
   }
 }
 
