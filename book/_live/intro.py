@@ -9,7 +9,7 @@ import numpy as np
 
 from dmol_molnet import Molecule, datasets, dynamics
 from dmol_molnet.calculator import MolnetCalculator
-from dmol_molnet.live.page import Figure, at_work, still, upright
+from dmol_molnet.live.page import Figure, at_work, python_lines, still, upright
 from dmol_molnet.nn import pretrained
 
 
@@ -29,11 +29,13 @@ PROTON, OXYGENS = 10, [2, 6]
 
 
 def acetylacetone() -> dict:
+    molecule, _ = at_rest()
     job = at_work(
-        at_rest()[0],
+        molecule,
         "mace",
         "acetylacetone",
         "minimum",
+        python_lines(molecule, "nn import pretrained", 'pretrained.load("mace")'),
         temperature=300,
         begin=True,
         watch={"atom": PROTON, "partners": OXYGENS},

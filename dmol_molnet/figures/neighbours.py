@@ -149,10 +149,9 @@ def expanded(directions: np.ndarray, weights: Sequence[float]) -> tuple[list[np.
     return A, B, float(np.dot(weights, B))
 
 
-def steps(ax: Axes, A, B, energy: float, weights: Sequence[float], scales: Sequence[float] | None = None) -> None:
-    """Draw the numbers of `expanded` from top to bottom, on scales of A, B and E that colours are relative to."""
-    if scales is None:
-        scales = [float(np.abs(np.concatenate(A)).max()), float(np.abs(B).max()), abs(energy)]
+def steps(ax: Axes, A, B, energy: float, weights: Sequence[float]) -> None:
+    """Draw the numbers of `expanded` from top to bottom; colours are relative to the largest of A, of B and of E."""
+    scales = [float(np.abs(np.concatenate(A)).max()), float(np.abs(B).max()), abs(energy)]
     y = 0.0
     _heading(ax, y, "A: harmonics, added up over neighbours")
     for l, a in enumerate(A):

@@ -127,15 +127,29 @@ def with_bonds(molecule: Molecule) -> Molecule:
     return Molecule(molecule.numbers, x, np.argwhere(np.triu(near, 1)))
 
 
-def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dict:
+def python_lines(molecule: Molecule, imported: str, potential: str) -> str:
+    """The three lines that reproduce what a figure shows, with POSITIONS for the coordinates.
+
+    Args:
+        imported: from where the potential comes, such as "nn import pretrained".
+        potential: the expression that loads it.
+    """
+    return (
+        f"from dmol_molnet import Molecule; from dmol_molnet.{imported}\n"
+        f"molecule = Molecule({molecule.numbers.tolist()}, POSITIONS)\n"
+        f"print({potential}.energy_and_forces([molecule]))"
+    )
+
+
+def at_work(molecule: Molecule, model: str, name: str, zero: str, python: str, **more) -> dict:
     """What `figures/potential.js` reads: a molecule with positions under a potential.
 
     Args:
         model: names the script of the potential.
         zero: what has no energy in the figure: "minimum", if the molecule is at rest, or "start".
-        more: `python`, lines that reproduce a state, with POSITIONS for its coordinates; `temperature` in K; `begin`,
-            whether it moves by itself; `watch`, {atom, partners}: numbers of an atom and of those whose it may be;
-            `letters` on the atoms, if not their symbols.
+        python: of `python_lines`.
+        more: `temperature` in K; `begin`, whether it moves by itself; `watch`, {atom, partners}: numbers of an atom and
+            of those whose it may be; `letters` on the atoms, if not their symbols.
     """
     symbols, count = molecule.symbols, Counter()
     labels = []
@@ -147,6 +161,7 @@ def at_work(molecule: Molecule, model: str, name: str, zero: str, **more) -> dic
         "name": name,
         "model": model,
         "zero": zero,
+        "python": python,
         "symbols": list(symbols),
         "labels": labels,
         "letters": list(symbols),
@@ -229,17 +244,13 @@ def show(potential: Potential, molecule: Molecule | None = None, *, path: str = 
     folder = scripts()  # the first thing that may be missing
     molecule = upright(molecule)
     energies, forces = potential.energy_and_forces([molecule])
-    lines = [
-        "from dmol_molnet import Molecule; from dmol_molnet.nn.potential import Potential",
-        f"molecule = Molecule({molecule.numbers.tolist()}, POSITIONS)",
-        f"print(Potential.load({path or 'MODEL.keras'!r}).energy_and_forces([molecule]))",
-    ]
+    lines = python_lines(molecule, "nn.potential import Potential", f"Potential.load({path or 'MODEL.keras'!r})")
     data = at_work(
         molecule,
         "own",
         name,
         "start",
-        python="\n".join(lines),
+        lines,
         temperature=temperature,
         python_finds={"energy": float(energies[0]), "forces": forces[0].ravel().tolist()},
     )

@@ -1,7 +1,7 @@
 // A potential at work: a molecule moves under its forces, at a temperature that the reader slides; any atom can be pulled.
 
 import { computer } from "../stage/computer.js";
-import { Frame, python, signed } from "../stage/frame.js";
+import { Frame, signed } from "../stage/frame.js";
 import { Langevin } from "../stage/langevin.js";
 import { svg } from "../stage/svg.js";
 
@@ -16,7 +16,8 @@ molnetLive.figures.potential = async (element) => {
   const { Scene } = molnetLive.stage, frame = new Frame(element), numbers = Int32Array.from(job.numbers);
   const x = Float64Array.from(job.positions), label = `${job.name}, its atoms to be pulled`;
   const scene = new Scene(frame.stage, { reach: job.reach, label });
-  const molecule = scene.molecule(job.symbols, null, { letters: job.letters, radii: job.radii, grab: true }), arrows = scene.arrows(numbers.length);
+  const molecule = scene.molecule(job.symbols, null, { letters: job.letters, radii: job.radii, grab: true });
+  const arrows = scene.arrows(numbers.length);
   const engine = await computer(job.model);
 
   let held = null, at = null; // the atom in the hand, and where the hand is
@@ -137,7 +138,7 @@ molnetLive.figures.potential = async (element) => {
     heat.set(job.temperature ?? 300), hand.choose(null);
     return measure().then(() => job.begin && !frame.calm.matches && run.play());
   });
-  frame.copy(() => job.python ? job.python.replace("POSITIONS", () => places(x)) : python(job.model, numbers, x));
+  frame.copy(() => job.python.replace("POSITIONS", () => places(x)));
 
   now = await forcesAt(x);
   zero = now.energy;

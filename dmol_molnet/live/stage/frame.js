@@ -274,15 +274,3 @@ export class Frame {
     return it;
   }
 }
-
-export function python(model, numbers, positions) {
-  // Three lines that compute with the same potential what the figure shows.
-  const rows = [];
-  for (let k = 0; k < positions.length; k += 3)
-    rows.push(`[${Array.from(positions.slice(k, k + 3), (x) => +x.toFixed(8)).join(", ")}]`);
-  return [
-    "from dmol_molnet import Molecule; from dmol_molnet.nn import pretrained",
-    `molecule = Molecule([${Array.from(numbers).join(", ")}], [${rows.join(", ")}])`,
-    `print(pretrained.load("${model}").energy_and_forces([molecule]))`,
-  ].join("\n");
-}
