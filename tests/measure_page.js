@@ -1,4 +1,4 @@
-// What test_site.py asks of a page from within: one expression that yields {measure, overflow}.
+// What test_site.py asks of a page from within: one expression that yields {measure, pictures, overflow}.
 (() => {
   const attribute = (element, name) => element.getAttribute(name) ?? "";
   const named = (element) =>
@@ -23,16 +23,13 @@
     return (high + 0.05) / (low + 0.05);
   };
 
-  const measure = async () => {
-    // Folded code and solutions are judged too.
-    document.querySelectorAll("article details").forEach((details) => (details.open = true));
-    document.querySelectorAll("article .toggle-button[aria-expanded=false]").forEach((button) => button.click());
-    await Promise.all(document.getAnimations().map((animation) => animation.finished));
+  const article = document.querySelector("article") ?? document.querySelector("main");
+  const all = (selector) => [...article.querySelectorAll(selector)];
 
-    const article = document.querySelector("article") ?? document.querySelector("main");
-    const all = (selector) => [...article.querySelectorAll(selector)];
-    const sheet = paper(article);
-    const picture = (element) => {
+  // Icons of the theme, formulas and copy buttons are no pictures; nor is yet what stands hidden beside its still.
+  const pictures = () => {
+    const sheet = paper(article), none = "[aria-hidden=true], [hidden], button, summary, mjx-container, [data-state=loading] .live-body";
+    return all("figure, img, svg, video, canvas").filter((element) => !element.closest(none)).map((element) => {
       const { width, height } = element.getBoundingClientRect();
       return {
         tag: element.tagName.toLowerCase(),
@@ -42,7 +39,15 @@
         contrast: contrast(element, sheet),
         onPaper: paper(element) === sheet,
       };
-    };
+    });
+  };
+
+  const measure = async () => {
+    // Folded code and solutions are judged too.
+    document.querySelectorAll("article details").forEach((details) => (details.open = true));
+    document.querySelectorAll("article .toggle-button[aria-expanded=false]").forEach((button) => button.click());
+    await Promise.all(document.getAnimations().map((animation) => animation.finished));
+
     const clips = (element) =>
       /hidden|clip/.test(getComputedStyle(element).overflowX) &&
       element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1;
@@ -51,9 +56,7 @@
       element.querySelector("a.headerlink")?.getAttribute("href"),
     ];
     return {
-      // Icons of the theme, formulas and copy buttons are no pictures.
-      pictures: all("figure, img, svg, video, canvas")
-        .filter((element) => !element.closest("[aria-hidden=true], [hidden], button, summary, mjx-container")).map(picture),
+      pictures: pictures(),
       formulas: all(".math").map((element) => element.querySelectorAll("mjx-container").length),
       formulaErrors: all("mjx-merror, [data-mjx-error]").map((element) => element.textContent),
       headings: [...document.querySelectorAll("main :is(h1, h2, h3, h4, h5, h6)")].map((heading) => +heading.tagName[1]),
@@ -76,5 +79,5 @@
     return [`${document.documentElement.scrollWidth} px`, ...culprits.map((element) => element.outerHTML.slice(0, 120))];
   };
 
-  return { measure, overflow };
+  return { measure, pictures, overflow };
 })()

@@ -96,7 +96,7 @@ def visit(open_page):
     def visit(page, mode):
         if (page, mode) not in visits:
             tab = open_page(f"{page}.html", mode)
-            seen = SimpleNamespace(faults=tab.faults)
+            seen = SimpleNamespace(faults=tab.faults, running=[])
             tab.screenshot(path=pictures / f"{page.split('/')[-1]}-{mode.replace(' ', '-')}.png", full_page=True)
             seen.__dict__.update(tab.evaluate(f"{MEASURE}.measure()"))
             tab.evaluate(AXE_SCRIPT)
@@ -105,6 +105,7 @@ def visit(open_page):
             for name in tab.eval_on_selector_all(".live-figure", "all => all.map(it => it.id.slice(5))"):
                 seen.live[name] = said(start(tab, name))["state"]
             if seen.live:  # once more, now that they run
+                seen.running = tab.evaluate(f"{MEASURE}.pictures()")
                 seen.axe += tab.evaluate(AXE, ".live-figure")["violations"]
             seen.overflow = {tab.viewport_size["width"]: tab.evaluate(f"{MEASURE}.overflow()")}
             if MODES[mode]["viewport"]["width"] == 390:
@@ -151,17 +152,18 @@ def test_axe_finds_nothing(visit, page, mode):
 
 @each_visit
 def test_every_picture_is_there_and_has_its_own_name(visit, page, mode):
-    pictures = visit(page, mode).pictures
-    for picture in pictures:
-        assert picture["shown"], picture
-        assert picture["size"] >= 8, picture
-        if picture["tag"] == "svg":  # it draws with the page's ink and fills with its paper: nothing may lie between
-            assert picture["contrast"] >= 4.5, picture
-            assert picture["onPaper"], picture
-        assert len(picture["name"]) >= 8, picture
-        assert not GENERIC.fullmatch(picture["name"]), picture
-    twice = [name for name, count in Counter((p["tag"], p["name"]) for p in pictures).items() if count > 1]
-    assert not twice
+    seen = visit(page, mode)
+    for pictures in (seen.pictures, seen.running):
+        for picture in pictures:
+            assert picture["shown"], picture
+            assert picture["size"] >= 8, picture
+            if picture["tag"] == "svg":  # drawn in the page's ink, on its paper: nothing may lie between
+                assert picture["contrast"] >= 4.5, picture
+                assert picture["onPaper"], picture
+            assert len(picture["name"]) >= 8, picture
+            assert not GENERIC.fullmatch(picture["name"]), picture
+        twice = [name for name, count in Counter((p["tag"], p["name"]) for p in pictures).items() if count > 1]
+        assert not twice
 
 
 @each_visit

@@ -43,8 +43,7 @@ molnetLive.figures.separation = (element) => {
       frame.tell(news.filter(Boolean).join(" ") || `Nothing changes; told apart: ${list([...told])}.`);
     },
   })]);
-  frame.controls.classList.add("live-brief"); // all three in a line
-  frame.stage.before(frame.controls); // so that a hand does not hide what it changes
+  frame.sliders.classList.add("live-brief"); // all three in a line
   frame.reset(() => {
     asked = -PAUSE;
     for (const [key, slider] of sliders) slider.set((values[key] = job.first[key]));

@@ -3,7 +3,7 @@
 //     <div class="live-figure" data-figure="bending">      data-state, and numbers as data-…, for tests and scripts
 //       <p class="live-question"> <p class="live-task">
 //       <div class="live-still">                           drawn by Python; stands here until the figure runs, and on paper
-//       <div class="live-body">                            made here: stage, numbers, sentence, controls, buttons
+//       <div class="live-body">                            made here: stage, sliders, numbers, sentence, controls, buttons
 //       <p class="live-without">
 //
 // All controls are the browser's own, so that they work by key, by touch and with a screen reader.
@@ -30,12 +30,15 @@ export class Frame {
     this.element = element;
     this.id = element.id; // every figure's script has a copy of this file: a count would begin anew in each
     this.stage = node("div", { className: "live-stage" });
+    this.sliders = node("div", { className: "live-sliders" }); // right under the picture; on a phone always in sight with it
     this.controls = node("div", { className: "live-controls" });
+    this.made = 0; // sliders, choices, entries
     this.list = node("dl", { className: "live-numbers" });
     this.buttons = node("div", { className: "live-buttons" });
     this.sentence = node("p", { className: "live-sentence", aria: { hidden: "true" } }); // read from the one below
     this.spoken = node("p", { className: "live-spoken", aria: { live: "polite" } });
-    this.body = node("div", { className: "live-body" }, this.stage, this.list, this.sentence, this.spoken, this.controls, this.buttons);
+    this.body = node("div", { className: "live-body" },
+      this.stage, this.sliders, this.list, this.sentence, this.spoken, this.controls, this.buttons);
     element.querySelector(".live-still").after(this.body);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.inView = true;
@@ -90,7 +93,7 @@ export class Frame {
 
   slider({ label, min, max, step, value, show = String, act }) {
     // -> {value, set(value)}; act(value) on every change by the reader; show(value) is what stands beside it.
-    const id = `${this.id}-${this.controls.childElementCount}`;
+    const id = `${this.id}-${this.made++}`;
     const input = node("input", { type: "range", id, min, max, step });
     const output = node("output", { htmlFor: id });
     const paint = () => {
@@ -100,13 +103,13 @@ export class Frame {
     input.value = value;
     paint();
     input.addEventListener("input", () => (paint(), act(Number(input.value))));
-    this.controls.append(node("div", { className: "live-slider" }, node("label", { htmlFor: id, textContent: label }), input, output));
+    this.sliders.append(node("div", { className: "live-slider" }, node("label", { htmlFor: id, textContent: label }), input, output));
     return { input, get value() { return Number(input.value); }, set: (to) => ((input.value = to), paint()) };
   }
 
   choice({ label, options, value, act }) {
     // One of a few: options {value: words} -> {value, set(value)}.
-    const name = `${this.id}-${this.controls.childElementCount}`;
+    const name = `${this.id}-${this.made++}`;
     const box = node("fieldset", { className: "live-choice" }, node("legend", { textContent: label }));
     const inputs = Object.entries(options).map(([key, words]) => {
       const input = node("input", { type: "radio", name, value: key, checked: key === value });
@@ -131,7 +134,7 @@ export class Frame {
 
   entry({ label, value, act, button = "Show" }) {
     // A line of text that the reader writes, and a button that takes it -> {value, set(text), wrong(sentence or null)}.
-    const id = `${this.id}-${this.controls.childElementCount}`, error = node("p", { className: "live-error", id: `${id}-error` });
+    const id = `${this.id}-${this.made++}`, error = node("p", { className: "live-error", id: `${id}-error` });
     const input = node("input", { type: "text", id, value, autocomplete: "off", spellcheck: false });
     input.setAttribute("aria-describedby", error.id);
     const form = node("form", { className: "live-entry" },
