@@ -1,5 +1,6 @@
 """What turns in the figures on directions turns as `so3` says, and keeps what their text says that it keeps."""
 
+import functools
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from browsing import NODE, copied, live_page, needs_live, said, settled
 from numpy.polynomial import Legendre
+from scipy.spatial.transform import Rotation
 
 from dmol_molnet import so3, symmetry
 
@@ -56,6 +58,14 @@ def drag(tab, figure, x, y, dx, dy):
     tab.mouse.down()
     tab.mouse.move(at[0] + dx, at[1] + dy, steps=3)
     tab.mouse.up()
+
+
+@functools.cache
+def view(name):
+    """The rotation to the right, up and to the eye: about y, then about the screen's x."""
+    import live_figures
+
+    return Rotation.from_euler("yx", live_figures.figures()[name].data()["view"], degrees=True)
 
 
 def turn_by_keys(tab, figure, *keys):
@@ -122,7 +132,7 @@ def follows_the_law(told):
 
 
 @turning
-def test_turning_begins_at_the_rotation_of_the_film(tab, figure):
+def test_turning_begins_at_60_degrees_about_an_oblique_axis(tab, figure):
     told = said(figure)
     follows_the_law(told)
     assert told["angle"] == "60.000000"
@@ -149,12 +159,21 @@ def test_keys_buttons_slider_and_hand_turn_it(tab, figure):
 
 
 @turning
-def test_keys_turn_about_the_axes_of_the_screen(tab, figure):
+def test_keys_turn_about_the_axes_as_they_are_drawn(tab, figure):
     R = turned(said(figure))[0]
     turn_by_keys(tab, figure, "ArrowRight")
     step = turned(said(figure))[0] @ R.T  # five degrees about y: what is in front goes to the right
     assert np.allclose(step @ [0, 1, 0], [0, 1, 0])
     assert (step @ [0, 0, 1])[0] == pytest.approx(np.sin(np.radians(5)))
+
+
+@turning
+def test_a_drag_turns_about_an_axis_of_the_screen(tab, figure):
+    R = turned(said(figure))[0]
+    drag(tab, figure, 0.8, 0.2, 30, 0)  # about the vertical: what is seen as up stays
+    step = turned(said(figure))[0] @ R.T
+    up = view("turning").inv().apply([0, 1, 0])
+    assert np.allclose(step @ up, up)
 
 
 @turning
@@ -254,8 +273,8 @@ def test_one_direction_is_moved_by_keys_and_by_hand(tab, figure):
     assert told["a"] == before["a"]
     assert told["b"] != before["b"]
     on_the_curve(told)
-    a, reach = several(told["a"]), 2.75
-    drag(tab, figure, 0.5 + a[0] / reach, 0.5 - a[1] / reach, 20, 40)
+    x, y = view("angle").apply(several(told["a"]))[:2] / 2.75
+    drag(tab, figure, 0.5 + x, 0.5 - y, 20, 40)
     moved = settled(tab, "angle", told, "a")
     assert moved["b"] == told["b"]
     on_the_curve(moved)
@@ -306,10 +325,13 @@ def test_vectors_are_moved_by_keys_and_by_hand(tab, figure):
     told = said(figure)
     assert np.allclose(several(told["a"]) - several(before["a"]), [-0.1, -0.1, 0.1])
     is_coupled(told)
-    b, reach = several(told["b"]), 4.2
-    drag(tab, figure, 0.5 + b[0] / reach, 0.5 - b[1] / reach, -15, 10)
+    x, y = view("coupling").apply(several(told["b"]))[:2] * 0.8 / 4.4
+    drag(tab, figure, 0.5 + x, 0.5 - y, -15, 10)
     moved = settled(tab, "coupling", told, "b")
     assert moved["a"] == told["a"]
+    # It went with the hand, and neither nearer nor farther.
+    by = view("coupling").apply(several(moved["b"]) - several(told["b"]))
+    assert by / np.linalg.norm(by) == pytest.approx(np.array([-15, -10, 0]) / np.hypot(15, 10), abs=1e-3)
     is_coupled(moved)
 
 
@@ -344,7 +366,8 @@ def test_turned_together_each_product_turns_by_its_own_matrix(tab, figure):
         is_coupled(told)
         # The rotation, from what it did to a, b and a x b
         was, now = (np.array([several(it[key]) for key in ("a", "b", "cross")]) for it in (before, told))
-        R = np.linalg.solve(was, now).T
+        U, _, V = np.linalg.svd(np.linalg.solve(was, now).T)
+        R = U @ V  # rid of six digits' rounding
         for l in range(3):
             assert np.allclose(products(told)[l], so3.wigner_d(l, R) @ products(before)[l], atol=1e-4)
             assert told[f"squares{l}"] == pytest.approx(before[f"squares{l}"])
@@ -397,3 +420,37 @@ def test_what_a_reader_did_is_told(tab):
     figure.get_by_role("button", name="Reset").click()
     turn_by_keys(tab, figure, "ArrowUp")
     tab.wait_for_function("document.querySelector('#live-turning .live-sentence').textContent.includes('still 25.17')")
+
+
+@turning
+def test_what_has_not_changed_is_not_called_other(tab, figure):
+    figure.get_by_label("one direction").check()
+    slide(figure, 0)
+    assert "°: other numbers of l = 2" in figure.locator(".live-sentence").inner_text()
+    slide(figure, 0)
+    assert figure.locator(".live-sentence").inner_text().startswith("Turned by 0°: the same numbers of l = 2")
+
+
+@turning
+def test_on_a_phone_one_matrix_is_seen_and_its_room_does_not_change(tab, figure):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    heights = set()
+    for l in DEGREES:
+        figure.get_by_label(f"l = {l}", exact=True).check()
+        (shown,) = figure.locator(".live-one > svg:visible").all()
+        assert shown.get_attribute("aria-label").startswith(f"The matrix of degree {l}")
+        heights.add(figure.locator(".live-stage").bounding_box()["height"])
+    tab.set_viewport_size({"width": 1000, "height": 900})
+    assert len(heights) == 1
+    assert figure.locator(".live-one > svg:visible").count() == 3
+
+
+def test_words_have_eleven_pixels_on_a_phone(tab):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    small = tab.locator(".live-stage svg :is(text, tspan)").evaluate_all(
+        "all => all.filter(it => it.textContent && it.getBoundingClientRect().width)"
+        ".map(it => [it.textContent, parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a])"
+        ".filter(([, size]) => size < 10.95)"
+    )
+    tab.set_viewport_size({"width": 1000, "height": 900})
+    assert small == []

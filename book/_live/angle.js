@@ -3,13 +3,13 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { RIM, listed, place, read, text } from "./shared/signs.js";
-import { axes, byHand, degrees } from "./shared/turns.js";
-import { about, apply, cross, dot, norm, scaled } from "./shared/vectors.js";
+import { axes, byHand, degrees, drop } from "./shared/turns.js";
+import { about, apply, cross, dot, minus, norm, scaled } from "./shared/vectors.js";
 
 const ZOOM = 2; // Å of the scene for a direction
 
 molnetLive.figures.angle = async (element) => {
-  const { a, b, degree } = read(element);
+  const { a, b, degree, view } = read(element);
   await molnetLive.load("stage");
   const { Scene } = molnetLive.stage, frame = new Frame(element), radius = molnetLive.style.radii.H;
   const pair = { a, b };
@@ -17,10 +17,10 @@ molnetLive.figures.angle = async (element) => {
 
   const box = place(frame.stage, "align-self: center; flex: 1 1 12rem; max-width: 17rem; min-width: 0");
   const scene = new Scene(box, { reach: [2.75, 2.75] });
-  axes(scene, 2.4);
-  scene.line(around((t) => [ZOOM * Math.cos(t), ZOOM * Math.sin(t), 0], 2 * Math.PI));
+  axes(scene, 2.4, view), ball(scene);
   const arrows = scene.arrows(2), arc = scene.line([[0, 0, 0]], { color: molnetLive.style.highlight });
   const theta = scene.text("θ", [0, 0, 0], { size: 0.5 });
+  const feet = [drop(scene), drop(scene)];
   const tips = scene.molecule(["H", "H"], [], { letters: ["a", "b"], grab: true });
   const sums = new Sums(frame.stage);
 
@@ -42,7 +42,7 @@ molnetLive.figures.angle = async (element) => {
     found = products();
     const sum = found.reduce((total, it) => total + it, 0);
     tips.place(scaled([...a, ...b], ZOOM));
-    [a, b].forEach((it, k) => arrows.set(k, [0, 0, 0], scaled(it, ZOOM - radius)));
+    [a, b].forEach((it, k) => (arrows.set(k, [0, 0, 0], scaled(it, ZOOM - radius)), feet[k].set(scaled(it, ZOOM))));
     const at = (s) => scaled(between(s), 0.8);
     arc.set(around(at, angle)), theta.at(scaled(at(angle / 2), 1.4));
     sums.set(l, found, t);
@@ -81,10 +81,11 @@ molnetLive.figures.angle = async (element) => {
   });
   const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Directions", noun: "direction" });
   byHand(frame, [scene], (axis, by) => {
-    const R = about(axis, by);
+    const R = about(axis, by), last = found;
     for (const key of "ab") pair[key] = apply(R, pair[key]);
     const sum = paint();
-    frame.tell(`Both turned: the products are ${listed(found)}, their sum is still ${signed(sum)}.`);
+    const other = norm(minus(last, found)) > 0.005 ? "other" : "the same";
+    frame.tell(`Both turned: ${other} products, their sum is still ${signed(sum)}.`);
   }, "Turn both directions");
   const reset = () => {
     Object.assign(pair, { a, b }), (l = degree);
@@ -105,6 +106,14 @@ molnetLive.figures.angle = async (element) => {
 const digits = (x) => ` ${+x.toFixed(10)}`;
 
 const around = (at, end) => Array.from({ length: 49 }, (_, k) => at((end * k) / 48));
+
+function ball(scene) {
+  // The directions that there are: an outline, and a circle on the floor, whose far half is dashed.
+  scene.line(around((t) => [ZOOM * Math.cos(t), ZOOM * Math.sin(t), 0], 2 * Math.PI));
+  scene.space.add(scene.root.children.at(-1)); // the outline stands upright on the screen
+  const [x, , z] = scene.inRoot(1, 0, 0), rim = (t) => [ZOOM * Math.cos(t), 0, ZOOM * Math.sin(t)], start = Math.atan2(z, x);
+  scene.line(around((t) => rim(start + t), Math.PI)), scene.line(around((t) => rim(start - t), Math.PI).slice(1), { dashed: true });
+}
 
 function perpendicular(a, b) {
   // A direction perpendicular to a, on b's side.
@@ -131,31 +140,31 @@ class Sums {
     this.moving = svg("g");
     const gray = { stroke: molnetLive.style.gray, "stroke-width": 0.025, fill: "none" };
     this.box.append(
-      text("products, added up", LEFT, -0.4, { size: 0.34, anchor: "start", bold: true }),
+      text("products, added up", LEFT, -0.4, { size: 0.38, anchor: "start", bold: true }),
       svg("path", { d: `M${LEFT} ${HIGH / 2}H${end}M${LEFT} 0V${HIGH}M${end - CURVE} 0V${HIGH}`, ...gray }),
-      text("m", LEFT + STEPS / 2, HIGH + 0.95, { size: 0.34 }),
-      text("angle θ", end - CURVE / 2, HIGH + 0.95, { size: 0.34 }), this.moving,
+      text("m", LEFT + STEPS / 2, HIGH + 0.95, { size: 0.38 }),
+      text("angle θ", end - CURVE / 2, HIGH + 0.95, { size: 0.38 }), this.moving,
     );
     for (const t of [0, 90, 180])
-      this.box.append(text(`${t}°`, end - CURVE + (t / 180) * CURVE, HIGH + 0.4, { size: 0.32 }));
+      this.box.append(text(`${t}°`, end - CURVE + (t / 180) * CURVE, HIGH + 0.4, { size: 0.36 }));
   }
 
   set(l, products, t) {
     const n = 2 * l + 1, y = (value) => (HIGH / 2) * (1 - value / n), wide = STEPS / n, start = LEFT + STEPS + GAP;
     const ink = { stroke: "currentColor", "stroke-width": 0.03, fill: "none" };
-    const made = [text(`${n} P${"₁₂₃"[l - 1]}(cos θ)`, start, -0.4, { size: 0.34, anchor: "start", bold: true })];
+    const made = [text(`${n} P${"₁₂₃"[l - 1]}(cos θ)`, start, -0.4, { size: 0.38, anchor: "start", bold: true })];
     for (const tick of [n, 0, -n])
-      made.push(text(signed(tick, 0), LEFT - 0.15, y(tick) + 0.1, { size: 0.32, anchor: "end" }));
+      made.push(text(signed(tick, 0), LEFT - 0.15, y(tick) + 0.1, { size: 0.36, anchor: "end" }));
     let sum = 0;
     products.forEach((value, k) => {
       const [from, to] = [y(sum), y((sum += value))], height = Math.abs(to - from);
       const x = LEFT + (k + 0.2) * wide, middle = x + 0.3 * wide, fill = RIM[value > 0];
       made.push(svg("rect", { x, y: Math.min(from, to), width: 0.6 * wide, height: Math.max(height, 0.03), fill }));
-      const mark = text(value > 0 ? "+" : "\u2212", middle, (from + to) / 2 + 0.11, { size: 0.34 });
+      const mark = text(value > 0 ? "+" : "\u2212", middle, (from + to) / 2 + 0.12, { size: 0.36 });
       mark.style.fill = molnetLive.style.onColor;
       if (height > 0.3) made.push(mark);
       made.push(svg("path", { d: `M${x} ${to}h${wide}`, ...ink }));
-      made.push(text(signed(k - l, 0), middle, HIGH + 0.4, { size: 0.32 }));
+      made.push(text(signed(k - l, 0), middle, HIGH + 0.4, { size: 0.36 }));
     });
     const points = Array.from({ length: 91 }, (_, k) =>
       `${start + (k / 90) * CURVE} ${y(n * legendre(l, Math.cos((k * Math.PI) / 90))).toFixed(3)}`);

@@ -3,27 +3,30 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
-import { axes, byHand, lobesOf, yzx } from "./shared/turns.js";
+import { axes, byHand, drop, lobesOf, tilt, yzx } from "./shared/turns.js";
 import { about, apply, cross, dot, norm, scaled } from "./shared/vectors.js";
 
 const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
 const COLUMNS = [1.7, 5.3, 9.8], WIDE = 12.4; // of the drawing: the middles of the three, and its width
-const ZOOM = 2, FULL = 0.82; // Å of the scene for a vector of 1; a number of a product is at most √(2/3) |a||b|
+const ZOOM = 1.6, REACH = 4.4; // Å of the scene for a vector of 1, and to its edge
+const SIZE = 1.25; // of the tips
+const FULL = 0.82; // a number of a product is at most √(2/3) |a||b|
 
 molnetLive.figures.coupling = async (element) => {
   // tables: √(2l + 1) C of 1 x 1 -> l, [3][3][2l + 1]; longest: of a and b
-  const { a, b, tables, longest, colors } = read(element);
+  const { a, b, tables, longest, colors, view } = read(element);
   await molnetLive.load("stage");
-  const { Scene } = molnetLive.stage, frame = new Frame(element), radius = molnetLive.style.radii.H;
+  const { Scene } = molnetLive.stage, frame = new Frame(element), radius = SIZE * molnetLive.style.radii.H;
   const vectors = { a, b }, most = longest ** 2;
 
   const row = place(frame.stage, `${ROW}; align-items: center`);
-  const scene = new Scene(place(row, "flex: 3 1 9rem; max-width: 18rem; min-width: 0"), { reach: [4.2, 4.2] });
-  axes(scene, 3.7);
+  const scene = new Scene(place(row, "flex: 1 1 9rem; max-width: 19rem; min-width: 0"), { reach: [REACH, REACH] });
+  axes(scene, 3.7, view);
   const arrows = scene.arrows(2), third = scene.arrows(1, { color: molnetLive.style.highlight });
   const name = scene.text("a × b", [0, 0, 0], { size: 0.7 });
-  const tips = scene.molecule(["H", "H"], [], { letters: ["a", "b"], grab: true });
-  const nine = new Nine(row, colors), three = new Three(frame.stage, Scene, tables, most);
+  const feet = [drop(scene), drop(scene)];
+  const tips = scene.molecule(["H", "H"], [], { letters: ["a", "b"], grab: true, size: SIZE });
+  const nine = new Nine(row, colors), three = new Three(frame.stage, Scene, tables, most, view);
 
   const products = () => tables.map((C) => C[0][0].map((_, k) =>
     dot(yzx(vectors.a), C.map((plane) => dot(yzx(vectors.b), plane.map((it) => it[k]))))));
@@ -34,8 +37,9 @@ molnetLive.figures.coupling = async (element) => {
     const { a, b } = vectors, known = dot(a, b), area = cross(a, b), whole = dot(a, a) * dot(b, b);
     tips.place(scaled([...a, ...b], ZOOM));
     [a, b].forEach((it, k) => arrows.set(k, [0, 0, 0], scaled(it, Math.max(ZOOM - radius / (norm(it) || 1), 0))));
+    [a, b].forEach((it, k) => feet[k].set(scaled(it, ZOOM)));
     third.set(0, [0, 0, 0], scaled(area, ZOOM));
-    name.at(scaled(area, ZOOM + 0.5 / (norm(area) || 1))), name.visible(norm(area) > 0.1);
+    name.at(scaled(area, ZOOM + 0.4 / (norm(area) || 1))), name.visible(norm(area) > 0.1);
     nine.set(yzx(a).map((x) => scaled(yzx(b), x / most)), a, b);
     three.set(found);
     const parts = found.map((it) => dot(it, it)), some = whole > 1e-12;
@@ -53,9 +57,9 @@ molnetLive.figures.coupling = async (element) => {
   const told = () => {
     const [one, three, five] = found.map((it) => norm(it)), small = 0.005;
     if (five < small) return "A vector without length has no products.";
-    const lost = one < small ? "Perpendicular: the number of l = 0 is gone, the others stay. " : "";
-    const gone = three < small ? "Along one line: the three of l = 1 are gone, the others stay. " : "";
-    return `${lost}${gone}Lengths of the one, the three and the five: ${[one, three, five].map((it) => signed(it)).join(", ")}.`;
+    if (one < small) return "Perpendicular: the number of l = 0 is gone, the others stay.";
+    if (three < small) return "Along one line: the three of l = 1 are gone, the others stay.";
+    return `Lengths of the one, the three and the five: ${[one, three, five].map((it) => signed(it)).join(", ")}.`;
   };
   const put = (key, to) => {
     // No longer than the longest.
@@ -75,7 +79,7 @@ molnetLive.figures.coupling = async (element) => {
     const R = about(around, by);
     for (const key of "ab") vectors[key] = apply(R, vectors[key]);
     paint();
-    frame.tell(`Both turned: ${told()}`);
+    frame.tell(`Both turned. ${told()}`);
   }, "Turn both vectors");
   frame.reset(() => (Object.assign(vectors, { a, b }), hand.choose(null), paint()));
   frame.copy(() => [
@@ -100,7 +104,7 @@ function upright({ a, b }) {
 class Nine {
   // All products of a component of a with one of b.
   constructor(parent, colors) {
-    this.box = drawing(parent, { box: [-0.8, -1.75, 4, 5], label: "", style: "flex: 2 1 7rem; max-width: 12rem" });
+    this.box = drawing(parent, { box: [-0.8, -1.75, 4, 5], label: "", style: "flex: 0 1 clamp(8.6rem, 26%, 12rem)" });
     this.squares = new Squares(3, 3, colors);
     this.box.append(text("nine: a bᵀ", 1.5, -1.2, { size: 0.4, bold: true }), this.squares.element);
     for (let k = 0; k < 3; k++)
@@ -116,18 +120,19 @@ class Nine {
 
 function component(letter, k, x, y) {
   const made = text(letter, x, y, { size: 0.4 });
-  made.append(svg("tspan", { dy: 0.09, "font-size": 0.28 }, "yzx"[k]));
+  made.append(svg("tspan", { dy: 0.09, "font-size": 0.33 }, "yzx"[k]));
   return made;
 }
 
 class Three {
   // The products as lobes, and below them as bars; bars of all degrees have one scale.
-  constructor(parent, Scene, tables, most) {
+  constructor(parent, Scene, tables, most, view) {
     this.most = most, this.forms = tables.map((_, l) => lobesOf(l));
     const column = place(parent, "flex: 1 0 100%; margin: 0 auto; max-width: 36rem; min-width: 0");
     const middle = (l) => (7.4 * (COLUMNS[l] - WIDE / 2)) / WIDE; // the scene is as wide as the drawing below
     this.scene = new Scene(place(column, ""), { reach: [3.7, 1.05] });
-    this.lobes = tables.map((_, l) => this.scene.surface(() => 0, { center: [middle(l), 0, 0] }));
+    tilt(this.scene, view);
+    this.lobes = tables.map((_, l) => this.scene.surface(() => 0, { center: this.scene.inRoot(middle(l), 0, 0) }));
     this.box = drawing(column, { box: [0, -2.1, WIDE, 4.1], label: "", style: "max-width: 100%" });
     this.bars = tables.map((_, l) => {
       const n = 2 * l + 1, bars = new Bars(n, { length: 1.4 });

@@ -17,7 +17,12 @@ from dmol_molnet.figures.style import GRAY, ON_COLOR, Picture, ink, style
 from dmol_molnet.live.page import Figure
 
 AXIS, ANGLE = (1.0, 2.0, 2.0), 60.0
-"""The rotation in the beginning: that of the chapter's film, in its first picture."""
+"""The rotation in the beginning."""
+
+VIEW = (-28.0, 20.0)
+"""How directions are seen: turned by degrees about y, then about the x of the paper, so that z is seen."""
+
+DASHED = (0, (4, 4))
 
 MIDDLE = {"ha": "center", "va": "center"}
 
@@ -35,6 +40,36 @@ def about(axis: tuple[float, ...], degrees: float) -> np.ndarray:
     u, angle = np.asarray(axis) / np.linalg.norm(axis), np.radians(degrees)
     K = np.cross(np.eye(3), u)  # K v = u x v
     return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
+
+
+def seen() -> np.ndarray:
+    """[3, 3]: to the right, up, and to the eye."""
+    return about((1, 0, 0), VIEW[1]) @ about((0, 1, 0), VIEW[0])
+
+
+def axes(ax: Axes, reach: float) -> None:
+    """x, y and z as thin lines, dashed where negative; z, which is foreshortened, goes farther."""
+    for letter, end in zip("xyz", (reach * np.array([1, 1, 1.75]) * seen())[:2].T, strict=True):
+        ax.plot([0, end[0]], [0, end[1]], color=GRAY, lw=0.8, zorder=0.5)
+        ax.plot([0, -0.9 * end[0]], [0, -0.9 * end[1]], color=GRAY, lw=0.8, ls=DASHED, zorder=0.5)
+        ax.text(*(end * (1 + 0.09 * reach / np.linalg.norm(end))), letter, fontsize=9, color=ink(ax), **MIDDLE)
+
+
+def vector(ax: Axes, v: np.ndarray, name: str, color: str, beyond: float, foot: bool = True) -> None:
+    """An arrow to v [3]; below its tip a dashed line down to the floor, and from the origin one to its foot."""
+    tip = (seen() @ v)[:2]
+    how = {"arrowstyle": "-|>", "lw": 2.2, "color": color, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", tip, (0, 0), arrowprops=how)
+    ax.text(*(tip * (1 + beyond / np.linalg.norm(tip))), name, fontsize=11, **MIDDLE)
+    if foot:
+        x, y = (seen() @ (v * [1, 0, 1]))[:2]
+        ax.plot([0, x], [0, y], color=GRAY, lw=0.8, zorder=0.5)
+        ax.plot([x, tip[0]], [y, tip[1]], color=GRAY, lw=0.8, ls=DASHED, zorder=0.5)
+
+
+def tilted(c: np.ndarray, ax: Axes, **how) -> None:
+    """Lobes of coefficients [2l+1], seen as directions are."""
+    lobes(so3.wigner_d(len(c) // 2, seen()) @ c, ax, view=(0, 90), axes=False, fineness=30, **how)
 
 
 def listed(values: np.ndarray) -> str:
@@ -71,6 +106,7 @@ def turning() -> dict:
         },
         "axis": AXIS,
         "angle": ANGLE,
+        "view": VIEW,
         "colors": COLORS,
     }
 
@@ -83,9 +119,12 @@ def turned() -> Picture:
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.25])
         left, right = above.subplots(1, 2)
         panels = below.subplots(1, 3, width_ratios=[2 * l + 4.4 for l in (1, 2, 3)])
-        in_space(symmetry.moved(molecule, R), left, reach=2.6, title="methanol, turned")
+        in_space(symmetry.moved(molecule, seen() @ R), left, reach=2.6, title="methanol, turned")
         now = so3.wigner_d(2, R) @ moments(2, molecule.positions, molecule.numbers)
-        lobes(now, right, view=(0, 90), fineness=30, title="its five numbers of l = 2, as lobes")
+        size = np.abs(so3.spherical_harmonics(2, sphere())[:, 4:] @ now).max()
+        tilted(now, right, reach=1.3 * size, title="lobes of its l = 2")
+        axes(left, 2.2)
+        axes(right, 1.1 * size)
         for l, ax in enumerate(panels, 1):
             panel(ax, l, R, moments(l, molecule.positions, molecule.numbers))
     return show(
@@ -95,6 +134,13 @@ def turned() -> Picture:
         "three, the five and the seven have changed; their lengths have not. "
         f"The five were {listed(so3.wigner_d(2, R).T @ now)}, and are now {listed(now)}.",
     )
+
+
+def sphere() -> np.ndarray:
+    """Directions all about [N, 3]."""
+    polar, azimuth = np.meshgrid(np.linspace(0, np.pi, 37), np.linspace(0, 2 * np.pi, 73))
+    n = [np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)]
+    return np.stack(n, axis=-1).reshape(-1, 3)
 
 
 def panel(ax: Axes, l: int, R: np.ndarray, before: np.ndarray) -> None:
@@ -133,7 +179,14 @@ def tables() -> list[np.ndarray]:
 def coupling() -> dict:
     """Two vectors, and the tables of their products."""
     a, b = PAIR.tolist()
-    return {"a": a, "b": b, "tables": [C.tolist() for C in tables()], "longest": LONGEST, "colors": COLORS}
+    return {
+        "a": a,
+        "b": b,
+        "tables": [C.tolist() for C in tables()],
+        "longest": LONGEST,
+        "colors": COLORS,
+        "view": VIEW,
+    }
 
 
 def coupled() -> Picture:
@@ -146,10 +199,10 @@ def coupled() -> Picture:
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1])
         left, right = above.subplots(1, 2)
         panels = below.subplots(2, 3, width_ratios=[2, 3.4, 5])
-        for name, vector, color in [("a", a, ink(left)), ("b", b, ink(left)), ("a × b", third, HIGHLIGHT)]:
-            how = {"arrowstyle": "-|>", "lw": 2.2, "color": color, "shrinkA": 0, "shrinkB": 0}
-            left.annotate("", vector[:2], (0, 0), arrowprops=how)
-            left.text(*(vector[:2] * (1 + 0.25 / np.linalg.norm(vector[:2]))), name, fontsize=11, **MIDDLE)
+        axes(left, 1.8)
+        vector(left, third, "a × b", HIGHLIGHT, 0.25, foot=False)
+        for name, v in [("a", a), ("b", b)]:
+            vector(left, v, name, ink(left), 0.25)
         left.set(xlim=(-2.3, 2.3), ylim=(-2.3, 2.3), aspect="equal")
         left.set_axis_off()
         matrix(nine, right, largest=most)
@@ -160,7 +213,7 @@ def coupled() -> Picture:
             right.text(k + 0.5, 3.35, f"$b_{letter}$", **MIDDLE)
         right.set(xlim=(-0.7, 3.7), ylim=(3.8, -0.3))
         for l, (top, ax) in enumerate(panels.T):
-            lobes(products[l], top, view=(0, 90), axes=False, fineness=30, reach=most * (2 * l + 1) ** 0.5 / 1.5)
+            tilted(products[l], top, reach=most * (2 * l + 1) ** 0.5 / 1.5)
             top.set_title(["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"][l])
             upright_bars(ax, l, products[l] / most / (2 / 3) ** 0.5)
     return show(
@@ -205,7 +258,7 @@ DEGREE = 2
 def angle() -> dict:
     """Two directions, and a degree."""
     a, b = (DIRECTIONS @ about(AXIS, ANGLE).T).tolist()
-    return {"a": a, "b": b, "degree": DEGREE}
+    return {"a": a, "b": b, "degree": DEGREE, "view": VIEW}
 
 
 def added() -> Picture:
@@ -218,11 +271,13 @@ def added() -> Picture:
         figure = Drawing(figsize=(8.2, 3.3), layout="constrained")
         left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.15, 1.15])
         left.add_patch(Circle((0, 0), 1, fill=False, ec=GRAY, lw=0.8))
-        for name, vector in [("a", a), ("b", b)]:
-            how = {"arrowstyle": "-|>", "lw": 2.2, "color": ink(left), "shrinkA": 0, "shrinkB": 0}
-            left.annotate("", vector[:2], (0, 0), arrowprops=how)
-            left.text(*(1.2 * vector[:2] / np.linalg.norm(vector[:2])), name, fontsize=11, **MIDDLE)
-        left.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", title=f"an angle of {t:.0f}°")
+        half = np.linspace(0, np.pi, 61)
+        for side, how in [(-1, "-"), (1, DASHED)]:  # the floor's circle, whose far half is dashed
+            left.plot(np.cos(half), side * np.sin(np.radians(VIEW[1])) * np.sin(half), color=GRAY, lw=0.8, ls=how)
+        axes(left, 1.2)
+        for name, v in [("a", a), ("b", b)]:
+            vector(left, v, name, ink(left), 0.17)
+        left.set(xlim=(-1.45, 1.45), ylim=(-1.45, 1.45), aspect="equal", title=f"an angle of {t:.0f}°")
         left.set_axis_off()
         m = np.arange(-DEGREE, DEGREE + 1)
         middle.bar(m, products, bottom=sums - products, width=0.6, color=[EDGE[value > 0] for value in products])

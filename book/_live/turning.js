@@ -3,13 +3,13 @@
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { drawing, set, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js";
-import { axes, byHand, degrees, lobesOf, wigner } from "./shared/turns.js";
-import { ONE, about, angleOf, apply, dot, norm, scaled, times } from "./shared/vectors.js";
+import { axes, byHand, degrees, drop, lobesOf, wigner } from "./shared/turns.js";
+import { ONE, about, angleOf, apply, dot, minus, norm, scaled, times } from "./shared/vectors.js";
 
-const DEGREES = [1, 2, 3], NAMES = { 1: "three", 2: "five", 3: "seven" };
+const DEGREES = [1, 2, 3];
 
 molnetLive.figures.turning = async (element) => {
-  const { clouds, axis, angle, colors } = read(element);
+  const { clouds, axis, angle, colors, view: seen } = read(element);
   await molnetLive.load("stage");
   const { Scene } = molnetLive.stage, frame = new Frame(element);
   let cloud = clouds.methanol, l = 2, R, before, most, D, now;
@@ -17,16 +17,18 @@ molnetLive.figures.turning = async (element) => {
   const row = place(frame.stage, ROW);
   const left = view(row), right = view(row);
   const scene = new Scene(left.box, { reach: [2.6, 2.6] }), shape = new Scene(right.box, { reach: [1.35, 1.35] });
-  axes(scene, 2.3), axes(shape, 1.19);
-  const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds), arrow = scene.arrows(1);
+  axes(scene, 2.25, seen), axes(shape, 1.17, seen);
+  const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds), arrow = scene.arrows(1), foot = drop(scene);
   const form = [0, ...DEGREES].map(lobesOf), lobes = shape.surface(() => 0);
-  const panels = DEGREES.map((degree) => new Panel(frame.stage, degree, colors));
+  const matrices = place(frame.stage, "");
+  matrices.className = "live-one";
+  const panels = DEGREES.map((degree) => new Panel(matrices, degree, colors));
 
   const begin = (key) => {
     // Another cloud: its numbers before the rotation.
     cloud = clouds[key];
     before = sums(cloud), most = before.map(reach);
-    molecule.visible(key === "methanol"), arrow.visible(key === "direction");
+    molecule.visible(key === "methanol"), arrow.visible(key === "direction"), foot.visible(key === "direction");
   };
 
   const paint = () => {
@@ -34,11 +36,11 @@ molnetLive.figures.turning = async (element) => {
     now = D.map((block, k) => apply(block, before[k]));
     const x = cloud.positions.map((it) => apply(R, it));
     if (cloud === clouds.methanol) molecule.place(x.flat());
-    else arrow.set(0, [0, 0, 0], scaled(x[0], 2));
-    panels.forEach((panel) => panel.set(D[panel.l], before[panel.l], now[panel.l]));
+    else arrow.set(0, [0, 0, 0], scaled(x[0], 2)), foot.set(scaled(x[0], 2));
+    panels.forEach((panel) => panel.set(D[panel.l], before[panel.l], now[panel.l], panel.l === l));
     lobes.set(form[l](now[l], 1 / most[l]));
     left.caption.textContent = cloud === clouds.methanol ? "methanol, turned" : "a direction n, turned";
-    right.caption.textContent = `its ${2 * l + 1} numbers of l = ${l}, as lobes`;
+    right.caption.textContent = `lobes of its l = ${l}`;
     scene.describe(`${left.caption.textContent} by ${signed(angleOf(R), 0)} degrees`);
     shape.describe(`Lobes of the numbers of degree ${l}: ${listed(now[l])}`);
     const lengths = DEGREES.map((k) => norm(now[k]));
@@ -48,33 +50,34 @@ molnetLive.figures.turning = async (element) => {
         [`length${k}`, lengths[k - 1]], [`before${k}`, listed(before[k], 6)], [`numbers${k}`, listed(now[k], 6)],
       ])),
     });
-    frame.show({ "turned by": `${signed(angleOf(R), 0)}°`,
-      ...Object.fromEntries(DEGREES.map((k) => [`length of the ${NAMES[k]}`, unit(signed(lengths[k - 1]), k)])) });
+    const written = DEGREES.map((k) => unit(signed(lengths[k - 1]), k)).join(", ");
+    frame.show({ "turned by": `${signed(angleOf(R), 0)}°`, "lengths of l = 1, 2, 3": written });
   };
   const unit = (number, k) => (cloud === clouds.methanol ? `${number} e Å${["", "", "²", "³"][k]}` : number);
 
   const turn = (around, by) => {
+    const last = now[l];
     R = times(about(around, by), R);
     paint();
-    frame.tell(`Turned by ${signed(angleOf(R), 0)}°. The ${NAMES[l]} numbers are now ${listed(now[l])}; their length `
-      + `is still ${signed(norm(now[l]))}.`);
+    const other = norm(minus(last, now[l])) > 0.005 ? "other" : "the same";
+    frame.tell(`Turned by ${signed(angleOf(R), 0)}°: ${other} numbers of l = ${l}, their length is still ${signed(norm(now[l]))}.`);
   };
 
   const slider = frame.slider({
-    label: "from the start, about an oblique axis", min: 0, max: 180, step: 1, value: angle, show: (it) => `${it}°`,
+    label: "from the start by", min: 0, max: 180, step: 1, value: angle, show: (it) => `${it}°`,
     act: (it) => ((R = ONE), turn(axis, (it * Math.PI) / 180)),
   });
   const what = frame.choice({
-    label: "what turns", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
+    label: "turned", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
     act: (key) => {
       begin(key), paint();
-      frame.tell(key === "methanol" ? "Methanol: nuclear charges times harmonics, added up."
-        : "One direction, before along z, where all harmonics vanish but that of m = 0.");
+      frame.tell(key === "methanol" ? "Methanol: nuclear charges times harmonics, added up over atoms."
+        : "A direction: before, it lay along z, where only m = 0 is not zero.");
     },
   });
   const which = frame.choice({
-    label: "lobes of", options: { 1: "l = 1", 2: "l = 2", 3: "l = 3" }, value: "2",
-    act: (key) => ((l = Number(key)), paint(), frame.tell(`Lobes of degree ${l}: ${2 * l + 1} numbers.`)),
+    label: "degree", options: { 1: "l = 1", 2: "l = 2", 3: "l = 3" }, value: "2",
+    act: (key) => ((l = Number(key)), paint(), frame.tell(`Degree ${l}: ${2 * l + 1} numbers.`)),
   });
   byHand(frame, [scene, shape], turn, "Turn it");
   const reset = () => {
@@ -93,7 +96,7 @@ class Panel {
   constructor(parent, l, colors) {
     const n = 2 * l + 1, [width, height] = [n + 3.4, n + 3.6];
     Object.assign(this, { l, squares: new Squares(n, n, colors) });
-    const style = `flex: ${width} 1 ${1.35 * width}rem; max-width: ${2.5 * width}rem`; // cells of one size in all
+    const style = `flex: ${width} 1 ${1.35 * width}rem; max-width: ${2 * width}rem`; // cells of one size in all
     this.box = drawing(parent, { box: [-0.8, -3.4, width, height], label: "", style });
     this.above = new Bars(n, { length: 1.1, open: true }), this.beside = new Bars(n, { length: 1.1, across: true });
     const title = l === 1 ? "l = 1: D¹ = R" : `l = ${l}: D${" ²³"[l - 1]}`;
@@ -107,7 +110,8 @@ class Panel {
       this.box.append(text(l === 1 ? "yzx"[k] : signed(k - l, 0), -0.4, k + 0.65, { size: 0.4 }));
   }
 
-  set(D, before, now) {
+  set(D, before, now, chosen) {
+    this.box.classList.toggle("live-chosen", chosen);
     const size = norm(before) || 1;
     this.squares.set(D), this.above.set(scaled(before, 1 / size)), this.beside.set(scaled(now, 1 / size));
     set(this.box, { "aria-label": `The matrix of degree ${this.l}, its rows: ${D.map((row) => listed(row)).join("; ")}.`

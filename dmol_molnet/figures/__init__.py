@@ -1,7 +1,7 @@
 """Drawings of molecules, graphs, colours and messages; each takes `ax` or returns a figure.
 
 `show` puts a figure into a page.  `messages`, `refinement` and `turning` tell a story in steps; `animate`, `still` and
-`stepper` draw it.  `turntable` and `rotation` film a molecule that turns.
+`stepper` draw it.  `turntable` films a molecule that turns.
 `neighbours` is the running picture of three chapters, `expansion` its numbers.
 `table` sets what people compare.
 """
@@ -18,7 +18,6 @@ from dmol_molnet.figures.fragments import fragments
 from dmol_molnet.figures.lobes import lobes
 from dmol_molnet.figures.maps import vector_map
 from dmol_molnet.figures.neighbours import expansion, neighbours
-from dmol_molnet.figures.rotation import Rotation, rotation
 from dmol_molnet.figures.space import in_space, matrix
 from dmol_molnet.figures.stepper import Stepper, stepper
 from dmol_molnet.figures.story import Story, messages, refinement
@@ -32,7 +31,6 @@ __all__ = [
     "GRAY",
     "Animation",
     "Picture",
-    "Rotation",
     "Row",
     "Stepper",
     "Story",
@@ -59,7 +57,6 @@ __all__ = [
     "new",
     "parity",
     "refinement",
-    "rotation",
     "rounds",
     "row",
     "seen",

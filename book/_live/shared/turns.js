@@ -3,7 +3,7 @@
 // The numbers of degree l are those of m = -l … l.
 
 import { Harmonics } from "../../../dmol_molnet/live/engine/harmonics.js";
-import { apply, dot } from "./vectors.js";
+import { apply, dot, minus, norm, scaled } from "./vectors.js";
 
 const L_MAX = 3, harmonics = new Harmonics(L_MAX);
 
@@ -53,7 +53,8 @@ export const yzx = ([x, y, z]) => [y, z, x];
 
 export function byHand(frame, scenes, turn, label) {
   // The reader turns what is shown, not the view: drags in scenes, buttons and arrow keys call turn(axis [3], angle).
-  for (const scene of scenes) scene.turn = turn;
+  // Drags turn about axes of the screen, buttons and keys about x and y as they are drawn.
+  for (const scene of scenes) scene.turn = (axis, angle) => turn(scene.inRoot(...axis), angle);
   frame.turns({ turn });
   const group = frame.buttons.querySelector('[aria-label="Turn the view"]'), step = Math.PI / 36;
   group.setAttribute("aria-label", label);
@@ -65,10 +66,34 @@ export function byHand(frame, scenes, turn, label) {
   });
 }
 
-export function axes(scene, reach) {
-  // The axes x and y of the screen as thin lines, with letters; z points to the reader.
-  scene.line([[-reach, 0, 0], [reach, 0, 0]]);
-  scene.line([[0, -reach, 0], [0, reach, 0]]);
-  scene.text("x", [1.08 * reach, 0, 0], { size: 0.2 * reach });
-  scene.text("y", [0, 1.08 * reach, 0], { size: 0.2 * reach });
+export function tilt(scene, [aside, down]) {
+  // Seen a little from the right and from above, so that z is seen: degrees about y, then about the screen's x.
+  scene.turn([0, 1, 0], (aside * Math.PI) / 180), scene.turn([1, 0, 0], (down * Math.PI) / 180);
+}
+
+export function axes(scene, reach, view) {
+  // x, y and z in a tilted view, as thin lines with letters, dashed where negative; z, which is foreshortened, goes
+  // farther, so that its letter stands on the paper.
+  tilt(scene, view);
+  for (const [letter, direction, far] of [["x", [1, 0, 0], 1], ["y", [0, 1, 0], 1], ["z", [0, 0, 1], 1.75]]) {
+    const at = (share) => scaled(direction, share * far * reach);
+    scene.line([at(0), at(1)]), scene.line(dashes(at(0), at(-0.9)), { dashed: true });
+    scene.text(letter, at(1.11), { size: 0.23 * reach });
+  }
+}
+
+export function drop(scene) {
+  // Where a point is in depth: a dashed line down to the floor, the plane of x and z, and one from the origin to its foot.
+  // -> {set([x, y, z]), visible(yes)}
+  const height = scene.line([], { dashed: true }), shadow = scene.line([]);
+  return {
+    set: ([x, y, z]) => (height.set(dashes([x, y, z], [x, 0, z])), shadow.set([[0, 0, 0], [x, 0, z]])),
+    visible: (yes) => (height.visible(yes), shadow.visible(yes)),
+  };
+}
+
+function dashes(from, to) {
+  // Both ends of each piece, all of one length.
+  const along = minus(to, from), n = Math.max(Math.round(norm(along) / 0.24), 1);
+  return Array.from({ length: 2 * n }, (_, k) => from.map((x, d) => x + (along[d] * k) / (2 * n - 1)));
 }
