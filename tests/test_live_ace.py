@@ -65,6 +65,25 @@ def agrees(told):
     assert float(told["energy"]) == pytest.approx(np.dot([-1, 0.5, 0.2], B), abs=2e-6)
 
 
+def test_E_has_a_scale_on_which_its_change_is_seen(bending):
+    """The dot of E goes over most of its panel, of which a fifth and more lies above a line at 0."""
+    slider, heights = bending.get_by_role("slider", name="angle θ"), []
+    dot = bending.locator(".live-stage svg").first.locator(":scope > circle").last
+    for theta in range(20, 181, 10):
+        slider.fill(str(theta))
+        heights.append((float(said(bending)["energy"]), float(dot.get_attribute("cy"))))
+    E, y = np.array(heights).T
+    slope, zero = np.polyfit(E, y, 1)
+    np.testing.assert_allclose(y, slope * E + zero, atol=0.01)
+    assert np.ptp(y) > 75
+    lines = (
+        bending.locator(".live-stage svg")
+        .first.locator(":scope > line")
+        .evaluate_all("all => all.map(it => ['x1', 'x2', 'y1', 'y2'].map(name => Number(it.getAttribute(name))))")
+    )
+    assert any(y1 == y2 == pytest.approx(zero, abs=0.01) and x2 - x1 > 100 for x1, x2, y1, y2 in lines)
+
+
 def test_it_begins_with_the_numbers_of_the_chapter(bending):
     told = said(bending)
     agrees(told)
@@ -327,6 +346,54 @@ def test_there_are_one_to_eight_neighbours(shell):
     assert moved["directionsB"] != alone["directionsB"]
     np.testing.assert_allclose(numbers(moved["b"]), numbers(alone["b"]), atol=2e-6)  # where one is, nothing says
     assert shell.locator(".live-handles button:visible").count() == 3  # it, add, remove
+
+
+def test_b_that_a_reader_has_changed_is_of_no_pair(shell):
+    acts = [
+        lambda: shell.get_by_role("button", name="b2", exact=True).press("ArrowLeft"),
+        lambda: shell.get_by_role("button", name="Add a neighbour to b").click(),
+        lambda: shell.get_by_role("button", name="Remove a neighbour of b").click(),
+    ]
+    for act in acts:
+        shell.get_by_role("button", name="Reset").click()
+        assert shell.get_by_role("radio", checked=True).count() == 1
+        act()
+        assert shell.get_by_role("radio", checked=True).count() == 0
+        assert said(shell)["pair"] == "own"
+    assert choose(shell, "3-body", 2, 3)["first"] == "3"
+
+
+@pytest.mark.parametrize("width", [1000, 390])
+def test_nothing_moves_while_one_slides(shell, tab, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    places = set()
+    for name in ("ν, factors", "l_max, degrees"):
+        slider = shell.get_by_role("slider", name=name)
+        for value in range(1, int(slider.get_attribute("max")) + 1):
+            slider.fill(str(value))
+            at = [shell.locator(it).bounding_box() for it in (".live-stage", ".live-controls", ".live-buttons")]
+            top = shell.bounding_box()["y"]
+            places.add(tuple(round(box["y"] + box["height"] - top) for box in at))
+    tab.set_viewport_size({"width": 1000, "height": 900})
+    assert len(places) == 1
+
+
+def test_one_number_is_one(shell):
+    shell.get_by_role("slider", name="ν, factors").fill("1")
+    assert shell.locator(".live-stage p").inner_text() == "The one number is equal: not told apart."
+    shell.get_by_role("button", name="Add a neighbour to b").click()
+    assert shell.locator(".live-stage p").inner_text() == "The one number differs: told apart."
+
+
+def test_words_have_eleven_pixels_on_a_phone(tab):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    small = tab.locator(".live-stage svg :is(text, tspan)").evaluate_all(
+        "all => all.filter(it => it.textContent && it.getBoundingClientRect().width)"
+        ".map(it => [it.textContent, parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a])"
+        ".filter(([, size]) => size < 10.95)"
+    )
+    tab.set_viewport_size({"width": 1000, "height": 900})
+    assert small == []
 
 
 def test_turning_changes_no_number(shell):

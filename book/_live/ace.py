@@ -48,24 +48,35 @@ def bending() -> dict:
 def bending_still():
     """The atom, its numbers, and how they depend on the angle."""
     A, B, energy = expanded(np.array(TWO), WEIGHTS)
-    figure, axes = new(7.2, 4.4, ncols=2, nrows=2, width_ratios=[1, 1.25], height_ratios=[1.1, 1])
+    figure, axes = new(7.2, 4.4, ncols=2, nrows=2, width_ratios=[1, 1.25], height_ratios=[1, 1.15])
     grid = axes[0, 1].get_gridspec()
     for ax in axes[:, 1]:
         ax.remove()
     neighbours(TWO, axes[0, 0])
     steps(figure.add_subplot(grid[:, 1]), A, B, energy, WEIGHTS)
-    ax = axes[1, 0]
+    axes[1, 0].remove()
+    above, below = (figure.add_subplot(part) for part in grid[1, 0].subgridspec(2, 1))  # E has a scale of its own
     for name, curve, value in zip(("B₀", "B₁", "B₂", "E"), curves(), [*B, energy], strict=True):
-        ax.plot(ANGLES, curve, color=ink(ax) if name == "E" else GRAY, lw=2 if name == "E" else 1.2)
-        ax.plot(THETA, value, "o", ms=6, color=ink(ax))
+        ax, how = (below, (ink(below), 2)) if name == "E" else (above, (GRAY, 1.2))
+        ax.plot(ANGLES, curve, color=how[0], lw=how[1])
+        ax.plot(THETA, value, "o", ms=5, color=ink(ax))
         ax.annotate(name, (ANGLES[0], curve[0]), (-3, 0), textcoords="offset points", ha="right", va="center")
-    ax.set(xlabel="angle θ (degrees)", xlim=(2, 182), xticks=[60, 120, 180])
+    for ax, ticks in ((above, [0, 4, 8]), (below, [-2, 0])):
+        ax.axhline(0, color=GRAY, lw=0.8)
+        ax.set(xlim=(2, 182), xticks=[60, 120, 180], yticks=ticks)
+        ax.spines[["left", "top", "right"]].set_visible(False)
+        ax.yaxis.tick_right()
+        ax.tick_params(axis="y", length=0)
+    above.tick_params(axis="x", length=0, labelbottom=False)
+    above.spines["bottom"].set_visible(False)
+    below.set(xlabel="angle θ (degrees)")
     written = ", ".join(f"{b:.2f}" for b in B)
     return show(
         figure,
         alt=f"An atom with two neighbours at {THETA:.0f} degrees; the sums A of their harmonics, the products B: "
-        f"{written}, and E: {energy:.2f}. Below, B and E against the angle: B of degree 0 is level, of degree 1 falls, "
-        "of degree 2 falls and rises, E has a minimum; a dot on each at the angle above.",
+        f"{written}, and E: {energy:.2f}. Below, B and E against the angle, each on a scale of its own: "
+        "B of degree 0 is level, of degree 1 falls, of degree 2 falls and rises, E has a minimum; a dot on each at the "
+        "angle above.",
     )
 
 

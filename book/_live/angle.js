@@ -79,7 +79,8 @@ molnetLive.figures.angle = async (element) => {
       frame.tell(`Degree ${l}: ${2 * l + 1} products, the sum ${signed(paint())}.`);
     },
   });
-  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Directions", noun: "direction" });
+  const words = { label: "Directions", noun: "direction" };
+  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, ...words });
   byHand(frame, [scene], (axis, by) => {
     const R = about(axis, by), last = found;
     for (const key of "ab") pair[key] = apply(R, pair[key]);
@@ -111,8 +112,9 @@ function ball(scene) {
   // The directions that there are: an outline, and a circle on the floor, whose far half is dashed.
   scene.line(around((t) => [ZOOM * Math.cos(t), ZOOM * Math.sin(t), 0], 2 * Math.PI));
   scene.space.add(scene.root.children.at(-1)); // the outline stands upright on the screen
-  const [x, , z] = scene.inRoot(1, 0, 0), rim = (t) => [ZOOM * Math.cos(t), 0, ZOOM * Math.sin(t)], start = Math.atan2(z, x);
-  scene.line(around((t) => rim(start + t), Math.PI)), scene.line(around((t) => rim(start - t), Math.PI).slice(1), { dashed: true });
+  const [x, , z] = scene.inRoot(1, 0, 0), start = Math.atan2(z, x);
+  const rim = (t) => [ZOOM * Math.cos(start + t), 0, ZOOM * Math.sin(start + t)];
+  scene.line(around(rim, Math.PI)), scene.line(around(rim, -Math.PI).slice(1), { dashed: true });
 }
 
 function perpendicular(a, b) {

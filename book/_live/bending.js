@@ -8,7 +8,8 @@ import { text } from "./shared/pen.js";
 import { about, apply, times } from "./shared/vectors.js";
 
 const { style } = molnetLive;
-const SCALE = 58, MIDDLE = [150, 106]; // px a unit of length, and where the atom is
+const WIDTH = 350, HEIGHT = 234; // px, of the picture
+const SCALE = 48, MIDDLE = [86, 100]; // px a unit of length, and where the atom is
 const ATOM = 0.24, NEIGHBOUR = 0.22, ARC = 0.52; // as in the still figures
 const CELL = 58, ROW = 23, COLUMNS = [58, 120, 188, 262]; // of the table: width, height, where each column begins
 const STEP = Math.PI / 12;
@@ -16,9 +17,9 @@ const STEP = Math.PI / 12;
 molnetLive.figures.bending = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element), harmonics = new Harmonics(job.C.length - 1);
-  const picture = svg("svg", { viewBox: "0 0 300 370", role: "img" });
-  const table = svg("svg", { viewBox: "0 0 334 370", role: "img" });
-  picture.style.touchAction = "pan-y pinch-zoom";
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const table = svg("svg", { viewBox: "0 0 334 310", role: "img" });
+  picture.style.cssText = "flex: 1.25 1 17rem; touch-action: pan-y pinch-zoom";
   frame.stage.append(picture, table);
   const drawn = drawing(picture, job), cells = numbers(table, job);
   let theta = job.theta, R = [[1, 0, 0], [0, 1, 0], [0, 0, 1]], now;
@@ -76,7 +77,7 @@ molnetLive.figures.bending = async (element) => {
   // A drag of neighbour 2 opens the angle; of anything else, it turns the whole.
   let drag = null;
   const at = (event) => {
-    const box = picture.getBoundingClientRect(), px = 300 / box.width;
+    const box = picture.getBoundingClientRect(), px = WIDTH / box.width;
     return [(event.clientX - box.left) * px, (event.clientY - box.top) * px];
   };
   picture.addEventListener("pointerdown", (event) => {
@@ -114,7 +115,7 @@ function drawing(picture, job) {
   }));
   const labels = [1, 2].map((j) => {
     const label = text("n", { "font-size": 15, "font-weight": 700 });
-    label.append(svg("tspan", { dy: 4, "font-size": 10, "font-weight": 400 }, String(j)));
+    label.append(svg("tspan", { dy: 4, "font-size": 11, "font-weight": 400 }, String(j)));
     return label;
   });
   const ball = (letter, fill, radius, more = {}) => {
@@ -166,46 +167,54 @@ function drawing(picture, job) {
     set(arc, { points: points.map(place).join(" ") });
     set(angle, xy(place(apply(R, spot(-ARC - 0.2, theta / 2)))));
     dots(theta, [...B, E]);
-    const words = `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; below, B and E against it`;
+    const words = `An atom and two neighbours at an angle of ${theta.toFixed(0)} degrees; beside, B and E against it`;
     picture.setAttribute("aria-label", words);
   };
 }
 
 function chart(picture, { angles, curves }) {
-  // B and E against the angle, lines by Legendre's polynomials -> dots(theta, values)
-  const top = 226, height = 96, left = 46, width = 236;
-  const all = curves.flat(), low = Math.min(...all), high = Math.max(...all);
+  // B and E against the angle, each on a scale of its own; lines by Legendre's polynomials -> dots(theta, values)
+  const left = 198, width = 130, right = left + width, bottom = 198, last = curves.length - 1;
   const x = (theta) => left + (width * (theta - angles[0])) / (angles.at(-1) - angles[0]);
-  const y = (value) => top + (height * (high - value)) / (high - low);
-  const names = curves.map((_, l) => (l < curves.length - 1 ? ["B", String(l)] : ["E", ""]));
+  const scale = (them, top, height) => {
+    const all = [0, ...them.flat()], low = Math.min(...all), high = Math.max(...all);
+    return (value) => top + (height * (high - value)) / (high - low);
+  };
+  const B = scale(curves.slice(0, -1), 12, 72), E = scale(curves.slice(-1), 112, 82), gray = { stroke: style.gray };
+  for (const [y, ticks] of [[B, [0, 4, 8]], [E, [0, -2]]])
+    for (const tick of ticks) {
+      const at = { x1: tick ? right - 4 : left, x2: right, y1: y(tick), y2: y(tick) };
+      const number = text(signed(tick, 0), { x: right + 19, y: y(tick), "text-anchor": "end", "font-size": 11 });
+      picture.append(svg("line", { ...at, ...gray }), number);
+    }
   curves.forEach((curve, l) => {
-    const energy = l === curves.length - 1;
+    const y = l === last ? E : B, how = l === last ? ["currentColor", 2.2] : [style.gray, 1.4];
     picture.append(svg("polyline", {
       points: curve.map((value, k) => `${x(angles[k]).toFixed(1)},${y(value).toFixed(1)}`).join(" "), fill: "none",
-      stroke: energy ? "currentColor" : style.gray, "stroke-width": energy ? 2.2 : 1.4,
+      stroke: how[0], "stroke-width": how[1],
     }));
-    const name = text(names[l][0], { x: left - 7, y: y(curve[0]), "text-anchor": "end", "font-size": 12 });
-    name.append(svg("tspan", { dy: 3, "font-size": 9 }, names[l][1]));
+    const name = text(l === last ? "E" : "B", { x: left - 5, y: y(curve[0]), "text-anchor": "end", "font-size": 12 });
+    if (l < last) name.append(svg("tspan", { dy: 3, "font-size": 11 }, String(l)));
     picture.append(name);
   });
-  const bottom = top + height + 6, ink = { stroke: "currentColor" };
-  picture.append(svg("line", { x1: left, x2: left + width, y1: bottom, y2: bottom, ...ink }));
+  const ink = { stroke: "currentColor" };
+  picture.append(svg("line", { x1: left, x2: right, y1: bottom, y2: bottom, ...ink }));
   for (const tick of [60, 120, 180])
     picture.append(
       svg("line", { x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4, ...ink }),
-      text(`${tick}°`, { x: x(tick), y: bottom + 13, "font-size": 11 }),
+      text(`${tick}°`, { x: x(tick), y: bottom + 12, "font-size": 11 }),
     );
-  const key = "lines: Legendre polynomials; dots: from A";
   picture.append(
-    text("θ", { x: x(90), y: bottom + 13, "font-size": 12 }),
-    text(key, { x: left + width / 2, y: bottom + 31, "font-size": 11.5 }),
+    text("θ", { x: x(90), y: bottom + 12, "font-size": 12 }),
+    text("E on its own scale", { x: right, y: 106, "text-anchor": "end", "font-size": 11 }),
+    text("lines: Legendre polynomials; dots: from A", { x: WIDTH / 2, y: HEIGHT - 7, "font-size": 11.5 }),
   );
-  const rule = svg("line", { stroke: style.gray, "stroke-dasharray": "3 3", y1: top - 4, y2: bottom });
-  const dots = curves.map(() => svg("circle", { r: 4.5, fill: "currentColor" }));
-  picture.append(rule, ...dots);
+  const rules = [[8, 84], [112, bottom]].map(([y1, y2]) => svg("line", { ...gray, "stroke-dasharray": "3 3", y1, y2 }));
+  const dots = curves.map(() => svg("circle", { r: 4, fill: "currentColor" }));
+  picture.append(...rules, ...dots);
   return (theta, values) => {
-    set(rule, { x1: x(theta), x2: x(theta) });
-    values.forEach((value, l) => set(dots[l], { cx: x(theta), cy: y(value) }));
+    for (const rule of rules) set(rule, { x1: x(theta), x2: x(theta) });
+    values.forEach((value, l) => set(dots[l], { cx: x(theta), cy: (l === last ? E : B)(value) }));
   };
 }
 

@@ -45,7 +45,8 @@ molnetLive.figures.coupling = async (element) => {
     const parts = found.map((it) => dot(it, it)), some = whole > 1e-12;
     const theta = (Math.atan2(norm(area), known) * 180) / Math.PI, angle = some ? `${signed(theta, 0)}°` : "none";
     const all = Number(whole.toFixed(2)), [one, second] = parts.map((it) => Number(it.toFixed(2)));
-    const added = `${signed(one)} + ${signed(second)} + ${signed(all - one - second)} = ${signed(all)}`; // as readers add
+    const summands = [one, second, all - one - second]; // as readers add
+    const added = `${summands.map((it) => signed(it)).join(" + ")} = ${signed(all)}`;
     scene.describe(`Vectors a, ${listed(a)}, and b, ${listed(b)}, with the angle ${angle}; and a × b, ${listed(area)}`);
     frame.numbers({
       a: listed(a, 6), b: listed(b, 6), dot: known, cross: listed(area, 6), whole, angle: some ? theta : "none",
@@ -72,7 +73,8 @@ molnetLive.figures.coupling = async (element) => {
   scene.onpull = (_, k, by) => move(k, scaled(by, 1 / ZOOM));
   scene.onrelease = () => tips.mark(null);
 
-  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, label: "Vectors", noun: "vector" });
+  const words = { label: "Vectors", noun: "vector" };
+  const hand = frame.handles(["a", "b"], { chosen: (k) => tips.mark(k), move, step: 0.1, ...words });
   frame.button("b = a", () => put("b", vectors.a), frame.controls);
   frame.button("b ⊥ a", () => put("b", upright(vectors)), frame.controls);
   byHand(frame, [scene, three.scene], (around, by) => {

@@ -14,7 +14,7 @@ const FAR = [0, 1e4, 0]; // where those are that are not there
 const EQUAL = 1e-8; // a difference below this share of the largest number of its nu is rounding
 const FULL = { fill: style.colors[0], stroke: style.onColor, "stroke-width": 0.8 }; // bars of a, and of b
 const HOLLOW = { fill: "none", stroke: "currentColor", "stroke-width": 1.4 };
-const TALL = 36, PITCH = 34; // px: the longest bar, and from one number to the next
+const TALL = 30, PITCH = 34, ABOVE = 50, LINE = 12; // px: the longest bar, from one number to the next, words, a digit
 
 molnetLive.figures.shell = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
@@ -36,19 +36,23 @@ molnetLive.figures.shell = async (element) => {
     const differ = count(groups.map((one) => count(one.differs))), total = count(groups.map((one) => one.a.length));
     const first = groups.find((one) => one.differs.includes(true))?.nu ?? null;
     const mirror = !touched && job.pairs[name].relation === "mirror images";
-    found = first
-      ? `${differ} of ${total} numbers ${verb(differ)}, first at ν\u00a0=\u00a0${first}: told apart.`
-      : `All ${total} numbers are equal: not told apart${mirror ? ", as mirror images must be" : ""}.`;
-    bars.show(groups, found);
+    const one = total === 1;
+    const some = one ? "The one number differs"
+      : `${differ} of ${total} numbers ${verb(differ)}, first at ν\u00a0=\u00a0${first}`;
+    const all = one ? "The one number is equal" : `All ${total} numbers are equal`;
+    found = first ? `${some}: told apart.` : `${all}: not told apart${mirror ? ", as mirror images must be" : ""}.`;
+    bars.show(groups, job.trees[lMax].counts, found);
     const list = (values) => values.flat().map((x) => x.toFixed(6)).join(" ");
     const counts = { nu, lMax, neighbors: b.x.length, differ, total, first: first ?? "none" };
     frame.numbers(Object.fromEntries(Object.entries(counts).map(([key, value]) => [key, String(value)])));
-    frame.numbers({ pair: name, a: list(both[0]), b: list(both[1]), directionsA: list(a.x), directionsB: list(b.x) });
+    frame.numbers({ a: list(both[0]), b: list(both[1]), directionsA: list(a.x), directionsB: list(b.x) });
+    frame.numbers({ pair: touched ? "own" : name });
     handles.forEach((button, k) => (button.hidden = k >= b.x.length));
     add.setAttribute("aria-disabled", String(b.x.length >= MOST));
     remove.setAttribute("aria-disabled", String(b.x.length <= 1));
   };
-  const tell = (what) => frame.tell(`${what}: ${found[0].toLowerCase()}${found.slice(1)}`);
+  const tell = (what) => frame.tell(`${what}. ${found}`);
+  const own = () => ((touched = true), pairs.set(null)); // b is no longer that of a pair
 
   const begin = (which) => {
     name = which, touched = false;
@@ -65,31 +69,35 @@ molnetLive.figures.shell = async (element) => {
     const out = Math.hypot(x, y);
     if (Math.abs(dz) <= Math.hypot(dx, dy)) z = out < 1 ? Math.sqrt(1 - out * out) * (at[2] < -1e-6 ? -1 : 1) : 0;
     const size = Math.hypot(x, y, z), to = b.scene.inRoot(x / size, y / size, z / size);
-    touched = true;
+    own();
     b.place(b.x.map((one, j) => (j === k ? to : one)));
     paint(), tell(`b${k + 1} moved`);
   };
 
   const options = Object.fromEntries(Object.entries(job.pairs).map(([key, it]) => [key, it.equal]));
-  const pairs = frame.choice({ label: "equal in", value: name, options, act: (which) => (begin(which), tell("Another pair")) });
+  const pairs = frame.choice({
+    label: "equal in", value: name, options, act: (which) => (begin(which), tell("Another pair")),
+  });
   const factors = frame.slider({
     label: "ν, factors", min: 1, max: 4, step: 1, value: nu, act: (to) => ((nu = to), paint(), tell(`ν up to ${to}`)),
   });
   const degree = frame.slider({
-    label: "l_max, degrees", min: 1, max: 3, step: 1, value: lMax, act: (to) => ((lMax = to), paint(), tell(`Degrees up to ${to}`)),
+    label: "l_max, degrees", min: 1, max: 3, step: 1, value: lMax,
+    act: (to) => ((lMax = to), paint(), tell(`Degrees up to ${to}`)),
   });
   const list = frame.handles(Array.from({ length: MOST }, (_, k) => `b${k + 1}`), {
-    label: "Neighbours of b", noun: "neighbour", step: 0.1, scene: b.scene, move, chosen: (k) => ((chosen = k), b.mark(k)),
+    label: "Neighbours of b", noun: "neighbour", step: 0.1, scene: b.scene, move,
+    chosen: (k) => ((chosen = k), b.mark(k)),
   });
   const group = frame.controls.querySelector(".live-handles"), handles = [...group.querySelectorAll("button")];
   const add = frame.button("Add", () => {
     if (b.x.length >= MOST) return frame.tell(`There is room for ${MOST} neighbours.`);
-    touched = true;
+    own();
     b.place([...b.x, freest(b.x)]), list.choose(b.x.length - 1), paint(), tell(`b${b.x.length} added`);
   }, group);
   const remove = frame.button("Remove", () => {
     if (b.x.length <= 1) return frame.tell("One neighbour stays.");
-    touched = true;
+    own();
     const k = chosen ?? b.x.length - 1;
     b.place(b.x.filter((_, j) => j !== k)), list.choose(null), paint(), tell(`b${k + 1} removed`);
   }, group);
@@ -195,8 +203,8 @@ class Environment {
 }
 
 class Bars {
-  // Of each nu, of each number: two bars, a full and b hollow, as long as the longer of the two allows; and a sign where
-  // they differ.
+  // Of each nu, of each number: two bars, a full and b hollow, as long as the longer of the two allows; and a sign
+  // where they differ.
   constructor(parent) {
     this.words = document.createElement("p");
     this.words.style.cssText = "flex: 1 0 100%; font-weight: 600; margin: 0; max-width: 38rem";
@@ -206,40 +214,49 @@ class Bars {
     new ResizeObserver(() => this.groups && this.draw()).observe(this.svg);
   }
 
-  show(groups, found) {
-    this.groups = groups, this.words.textContent = found;
+  show(groups, counts, found) {
+    // counts: of each nu, how many numbers there are, also of those that are left out
+    Object.assign(this, { groups, counts }), this.words.textContent = found;
     const words = groups.map((one) => `ν = ${one.nu}: ${verdict(one)}`).join("; ");
     this.svg.setAttribute("aria-label", `Invariants of a and b. ${found} ${words}.`);
     this.draw();
   }
 
   draw() {
+    // There is room for all nu at all times, so that nothing moves when one slides.
     const width = this.svg.clientWidth || 360;
+    this.words.style.minHeight = width < 480 ? "2lh" : "";
     this.svg.replaceChildren();
     let y = 0;
-    for (const line of [this.groups.slice(0, 3), this.groups.slice(3)].filter((it) => it.length)) {
+    for (const line of width < 480 ? [[1, 2, 3], [4]] : [[1, 2, 3, 4]]) {
       let pitch = PITCH;
-      const sizes = () => line.map((one) => Math.max(76, one.a.length * pitch)), gap = 10;
+      const sizes = () => line.map((nu) => Math.max(80, this.counts[nu - 1] * pitch)), gap = 10;
       while (pitch > 8 && sizes().reduce((sum, size) => sum + size + gap, -gap) > width) pitch--;
       let x = 0;
-      line.forEach((one, k) => {
-        this.group(one, x, y, pitch, sizes()[k]);
+      line.forEach((nu, k) => {
+        const wide = Math.max(this.counts[nu - 1] * pitch, 20);
+        this.heading(nu, x, y, wide);
+        if (this.groups[nu - 1]) this.group(this.groups[nu - 1], x, y, pitch);
         x += sizes()[k] + gap;
       });
-      y += 60 + 2 * TALL + 11 * line.at(-1).nu;
+      y += ABOVE + 2 * TALL + 14 + LINE * line.at(-1);
     }
     const height = this.key(y, width);
     set(this.svg, { viewBox: `0 0 ${width} ${height}`, width, height });
   }
 
-  group(one, x, y, pitch, size) {
-    const zero = y + 48 + TALL, wide = Math.min(13, 0.4 * pitch);
-    const words = { x: x + 2, "text-anchor": "start" };
+  heading(nu, x, y, wide) {
+    const one = this.groups[nu - 1], words = { x: x + 2, "text-anchor": "start" }, zero = y + ABOVE + TALL;
+    const line = { x1: x, x2: x + wide, y1: zero, y2: zero, stroke: style.gray };
     this.svg.append(
-      text(`ν = ${one.nu}`, { ...words, y: y + 10, "font-size": 13, "font-weight": 650 }),
-      text(verdict(one), { ...words, y: y + 26, "font-size": 12 }),
-      svg("line", { x1: x, x2: x + Math.max(one.a.length * pitch, 20), y1: zero, y2: zero, stroke: style.gray }),
+      text(`ν = ${nu}`, { ...words, y: y + 10, "font-size": 13, "font-weight": one ? 650 : 400 }),
+      text(one ? verdict(one) : "left out", { ...words, y: y + 26, "font-size": 12 }),
+      svg("line", { ...line, "stroke-dasharray": one ? "none" : "3 4" }),
     );
+  }
+
+  group(one, x, y, pitch) {
+    const zero = y + ABOVE + TALL, wide = Math.min(13, 0.4 * pitch);
     one.a.forEach((value, c) => {
       const middle = x + (c + 0.5) * pitch, made = svg("g");
       const l = one.degrees[c];
@@ -254,7 +271,8 @@ class Bars {
         const top = zero - scale * Math.max(value, one.b[c], 0) - 8;
         made.append(text("≠", { x: middle, y: top, "font-size": 14, "font-weight": 700 }));
       }
-      l.forEach((digit, k) => made.append(text(digit, { x: middle, y: zero + TALL + 10 + 11 * k, "font-size": 10.5 })));
+      const below = (k) => zero + TALL + 10 + LINE * k;
+      l.forEach((digit, k) => made.append(text(digit, { x: middle, y: below(k), "font-size": 12.5 })));
       this.svg.append(made);
     });
   }

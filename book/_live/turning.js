@@ -18,7 +18,8 @@ molnetLive.figures.turning = async (element) => {
   const left = view(row), right = view(row);
   const scene = new Scene(left.box, { reach: [2.6, 2.6] }), shape = new Scene(right.box, { reach: [1.35, 1.35] });
   axes(scene, 2.25, seen), axes(shape, 1.17, seen);
-  const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds), arrow = scene.arrows(1), foot = drop(scene);
+  const molecule = scene.molecule(clouds.methanol.symbols, clouds.methanol.bonds);
+  const arrow = scene.arrows(1), foot = drop(scene);
   const form = [0, ...DEGREES].map(lobesOf), lobes = shape.surface(() => 0);
   const matrices = place(frame.stage, "");
   matrices.className = "live-one";
@@ -50,17 +51,16 @@ molnetLive.figures.turning = async (element) => {
         [`length${k}`, lengths[k - 1]], [`before${k}`, listed(before[k], 6)], [`numbers${k}`, listed(now[k], 6)],
       ])),
     });
-    const written = DEGREES.map((k) => unit(signed(lengths[k - 1]), k)).join(", ");
+    const written = `${lengths.map((it) => signed(it)).join(", ")}${cloud === clouds.methanol ? " e Åˡ" : ""}`;
     frame.show({ "turned by": `${signed(angleOf(R), 0)}°`, "lengths of l = 1, 2, 3": written });
   };
-  const unit = (number, k) => (cloud === clouds.methanol ? `${number} e Å${["", "", "²", "³"][k]}` : number);
 
   const turn = (around, by) => {
     const last = now[l];
     R = times(about(around, by), R);
     paint();
-    const other = norm(minus(last, now[l])) > 0.005 ? "other" : "the same";
-    frame.tell(`Turned by ${signed(angleOf(R), 0)}°: ${other} numbers of l = ${l}, their length is still ${signed(norm(now[l]))}.`);
+    const other = norm(minus(last, now[l])) > 0.005 ? "other" : "the same", length = signed(norm(now[l]));
+    frame.tell(`Turned by ${signed(angleOf(R), 0)}°: ${other} numbers of l = ${l}, their length is still ${length}.`);
   };
 
   const slider = frame.slider({

@@ -83,8 +83,8 @@ export function axes(scene, reach, view) {
 }
 
 export function drop(scene) {
-  // Where a point is in depth: a dashed line down to the floor, the plane of x and z, and one from the origin to its foot.
-  // -> {set([x, y, z]), visible(yes)}
+  // Where a point is in depth: a dashed line down to the floor, the plane of x and z, and one from the origin to the
+  // foot -> {set([x, y, z]), visible(yes)}
   const height = scene.line([], { dashed: true }), shadow = scene.line([]);
   return {
     set: ([x, y, z]) => (height.set(dashes([x, y, z], [x, 0, z])), shadow.set([[0, 0, 0], [x, 0, z]])),
