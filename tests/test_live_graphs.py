@@ -234,6 +234,11 @@ def type_in(figure, first, second=""):
     entry.press("Enter")
 
 
+def outdated(figure):
+    """Whether the picture is dimmed, since it is not of what the entries say."""
+    return float(figure.locator(".live-stage").evaluate("it => getComputedStyle(it).opacity")) < 0.5
+
+
 def agrees(figure, *molecules):
     """Every round is Python's; by the arrow keys to the end."""
     results = [wl.refine(molecules[0])] if len(molecules) == 1 else wl.compare(*molecules).refinements
@@ -291,18 +296,63 @@ def test_what_is_wrong_is_said_below_its_entry_and_nothing_is_lost(tab):
     figure = tab.locator("#live-refine")
     type_in(figure, "CCO", "CCC")
     before = said(figure)
-    type_in(figure, "CCO", "C1CC")
+    type_in(figure, "CCN", "C1CC")
     entry = figure.get_by_label("2nd SMILES")
     assert entry.get_attribute("aria-invalid") == "true"
     assert "ring 1" in figure.locator(f"[id='{entry.get_attribute('aria-describedby')}']").text_content()
     assert said(figure) == before
+    assert outdated(figure)  # and says whose picture it is
+    assert figure.locator(".live-sentence").text_content() == "The picture still shows ethanol and CCC."
     type_in(figure, "C" * 61)
     assert re.search(r"61 atoms, and up to 60", figure.locator(".live-error").first.text_content())
+    assert outdated(figure)
     type_in(figure, "C" * 20)
+    assert not outdated(figure)
     assert len(said(figure)["colors"].split()) == 20
     figure.get_by_label("hydrogens as atoms").click()  # 62 atoms: not taken
     assert not figure.get_by_label("hydrogens as atoms").is_checked()
+    assert not outdated(figure)  # all is as written
     assert len(said(figure)["colors"].split()) == 20
     figure.get_by_role("button", name="Reset").press("Enter")
     assert len(said(figure)["otherColors"].split()) == 10
     assert figure.locator(".live-error").first.text_content() == ""
+
+
+@needs_live
+def test_one_button_or_enter_in_either_entry_takes_both(tab):
+    figure = tab.locator("#live-refine")
+    entries = [figure.get_by_label(label) for label in ("1st SMILES", "2nd SMILES")]
+    assert figure.locator("button[type=submit]").count() == 1
+    submit = [
+        lambda: figure.get_by_role("button", name="Show both", exact=True).click(),
+        lambda: entries[0].press("Enter"),
+        lambda: entries[1].press("Enter"),
+    ]
+    for n, act in enumerate(submit, start=1):
+        for entry, text in zip(entries, ("C" * n, "C" * n + "O"), strict=True):
+            entry.fill(text)
+        act()
+        assert (len(said(figure)["colors"].split()), len(said(figure)["otherColors"].split())) == (n, n + 1)
+
+
+@needs_live
+def test_below_each_bar_stands_how_many_atoms_have_its_colour(tab):
+    figure = tab.locator("#live-refine")
+    bars, forward = figure.locator(".live-bars"), figure.get_by_role("button", name="Forward")
+    for one, two in (("CCCO", "CCOC"), ("CCO", "")):
+        type_in(figure, one, two)
+        heights = set()
+        for _ in range(int(said(figure)["rounds"]) + 1):
+            colors = [said(figure)[key].split() for key in ("colors", "otherColors")]
+            expected = []
+            for c in sorted({c for some in colors for c in some}, key=int):
+                a, b = (str(some.count(c)) for some in colors)
+                expected.append([a, b, "=" if a == b else "≠", c] if two else [a, c])
+            groups = bars.locator("> svg").evaluate_all(
+                "all => all.map((it) => [...it.querySelectorAll('text')].map((word) => word.textContent))"
+            )
+            assert [words for words in groups if words] == expected
+            heights.add(bars.bounding_box()["height"])
+            forward.press("Enter")
+        assert len(heights) == 1  # nothing below moves from round to round
+    figure.get_by_role("button", name="Reset").press("Enter")

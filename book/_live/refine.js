@@ -2,11 +2,13 @@
 
 import { compare, differences, histogram, isomorphic, refine } from "../../dmol_molnet/live/engine/wl.js";
 import { Frame } from "../../dmol_molnet/live/stage/frame.js";
-import { buttons, element as make, listed, read } from "./shared/entries.js";
+import { buttons, element as make, listed, outdated, read } from "./shared/entries.js";
 import { Picture, svg } from "./shared/picture.js";
 import { formula } from "./shared/smiles.js";
 
 const fill = (c) => molnetLive.style.colors[c % molnetLive.style.colors.length];
+const SHORT = 20; // signs of a name that has room in a line
+
 const many = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 molnetLive.figures.refine = async (element) => {
@@ -22,11 +24,16 @@ molnetLive.figures.refine = async (element) => {
   const colors = (round = t) => found.histories.map((history) => history[round]);
 
   const take = () => {
-    // Reads both entries; what cannot be read is said below its entry, and the last molecules stay.
+    // Reads both entries; what cannot be read is said below its entry, and the last molecules stay, dimmed.
     const [one, two] = entries, alone = !two.value.trim();
     if (alone) two.wrong(null);
     const both = (alone ? [one] : [one, two]).map((entry) => read(entry, { hydrogens: hydrogens.value, limit }));
-    if (both.includes(null)) return false;
+    if (both.includes(null)) {
+      const other = entries.some((entry, k) => entry.value.trim() !== (molecules[k]?.smiles ?? ""));
+      outdated(frame, other ? names : null);
+      return false;
+    }
+    outdated(frame, null);
     molecules = both;
     names = molecules.map(nameOf);
     const [g, h] = molecules.map(({ symbols, bonds }) => ({ labels: symbols, bonds }));
@@ -107,26 +114,39 @@ molnetLive.figures.refine = async (element) => {
   };
 
   const chart = (now) => {
-    // Two bars a colour, plain and hatched, and how many atoms they are.
+    // A bar for each molecule in each colour, plain and hatched, and below it how many atoms that are.
     const { onColor } = molnetLive.style, two = now.length === 2, counts = histogram(...now);
-    const high = Math.max(1, ...counts.map(([, a, b]) => Math.max(a, b)));
-    key.textContent = two ? "atoms of each colour; plain bars: first, hatched bars: second" : "atoms of each colour";
+    const high = Math.max(...counts.map(([, a, b]) => Math.max(a, b)));
+    const bar = (at, k, x, height, color) => {
+      svg("rect", { x, y: 38 - height, width: 18, height, fill: color, stroke: "currentColor" }, at);
+      for (let y = 42 - height; k && y < 38; y += 5)
+        svg("line", { x1: x, x2: x + 18, y1: y, y2: Math.max(y - 4, 38 - height), stroke: onColor }, at);
+    };
+    key.replaceChildren("atoms of each colour", ...(two ? names : []).flatMap((name, k) => {
+      const sample = svg("svg", { viewBox: "0 0 18 14", "aria-hidden": "true" });
+      bar(svg("g", { transform: "translate(0 -24)" }, sample), k, 0, 14, fill(0));
+      const span = make("span");
+      span.append(sample, name.length > SHORT ? `${["1st", "2nd"][k]} SMILES` : name);
+      return [k ? ", " : ": ", span];
+    }));
     bars.replaceChildren(key);
+    const middle = { "text-anchor": "middle", "font-size": 12 }, half = two ? 36 : 20;
+    const place = () => svg("svg", { viewBox: `0 0 ${2 * half} 76`, "aria-hidden": "true" }, bars);
     for (const [c, one, other] of counts) {
-      const at = svg("svg", { viewBox: "0 0 60 74" }, bars), differs = two && one !== other;
+      const at = place(), differs = two && one !== other, weight = { "font-weight": differs ? 700 : 400 };
       (two ? [one, other] : [one]).forEach((n, k) => {
-        const height = (36 * n) / high, box = { x: (two ? 13 : 22) + 18 * k, y: 38 - height, width: 16, height };
-        svg("rect", { ...box, fill: fill(c), stroke: "currentColor" }, at);
-        for (let y = 38 - height + 4; k && y < 38; y += 5)
-          svg("line", { x1: box.x, x2: box.x + 16, y1: y, y2: Math.max(y - 4, box.y), stroke: onColor }, at);
+        const x = two ? 18 + 36 * k : half;
+        bar(at, k, x - 9, (36 * n) / high, fill(c));
+        svg("text", { x, y: 51, ...middle, ...weight }, at, n);
       });
-      svg("line", { x1: 8, x2: 52, y1: 38, y2: 38, stroke: "currentColor" }, at);
-      svg("text", { x: 30, y: 51, "text-anchor": "middle", "font-size": 12, "font-weight": differs ? 700 : 400 }, at,
-        two ? `${one} ${differs ? "≠" : "="} ${other}` : String(one));
-      svg("circle", { cx: 30, cy: 64, r: 9, fill: fill(c), stroke: onColor }, at);
-      const middle = { x: 30, y: 64, dy: "0.36em", "text-anchor": "middle", "font-size": 11 };
-      svg("text", { ...middle, style: `fill: ${onColor}` }, at, c);
+      svg("line", { x1: 4, x2: 2 * half - 4, y1: 38, y2: 38, stroke: "currentColor" }, at);
+      if (two) svg("text", { x: 36, y: 51, ...middle, ...weight }, at, differs ? "≠" : "=");
+      svg("circle", { cx: half, cy: 65, r: 9.5, fill: fill(c), stroke: onColor }, at);
+      svg("text", { x: half, y: 65, dy: "0.36em", ...middle, style: `fill: ${onColor}` }, at, c);
     }
+    // Room for the colours still to come, so that nothing below moves.
+    const last = new Set(colors(found.rounds).flat()).size;
+    for (let c = counts.length; c < last; c++) place();
     const words = counts.map(([c, one, other]) => `colour ${c}: ${two ? `${one} and ${other}` : one}`);
     bars.setAttribute("aria-label", `How many atoms have each colour. ${words.join("; ")}.`);
   };
@@ -149,15 +169,16 @@ molnetLive.figures.refine = async (element) => {
     return good;
   };
   const entries = ["1st SMILES", "2nd SMILES"].map((label, k) =>
-    frame.entry({ label, value: examples[0].smiles[k] ?? "", act: told }));
+    frame.entry({ label, value: examples[0].smiles[k] ?? "", act: told, button: k ? "Show both" : "" }));
   const put = ({ smiles }) => entries.forEach((entry, k) => entry.set(smiles[k] ?? ""));
   buttons(frame, examples, (example) => listed(example.names), (example) => (put(example), told()));
   const hydrogens = frame.check({ label: "hydrogens as atoms", act: (yes) => told() || hydrogens.set(!yes) });
   const range = frame.slider({
     label: "round", min: 0, max: 1, step: 1, value: 0, show: (k) => `${k} of ${found?.rounds ?? 0}`, act: step,
   });
-  const first = frame.button("First", () => step(0)), back = frame.button("Back", () => step(t - 1));
-  const forward = frame.button("Forward", () => step(t + 1));
+  const steps = make("div", "live-buttons", frame.sliders);
+  const first = frame.button("First", () => step(0), steps), back = frame.button("Back", () => step(t - 1), steps);
+  const forward = frame.button("Forward", () => step(t + 1), steps);
   frame.reset(() => {
     hydrogens.set(false), put(examples[0]);
     take();

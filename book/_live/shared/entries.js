@@ -19,6 +19,12 @@ export function buttons(frame, examples, words, act) {
   for (const example of examples) frame.button(words(example), () => act(example), group);
 }
 
+export function outdated(frame, shown) {
+  // shown: names of what is drawn while the entries say another thing: it is dimmed, and told.  Null: as written.
+  frame.body.classList.toggle("live-outdated", Boolean(shown));
+  if (shown) frame.tell(`The picture still shows ${listed(shown)}.`);
+}
+
 export function read(entry, options) {
   // The molecule that an entry names, or null: what is wrong then stands below it.
   entry.wrong(null);

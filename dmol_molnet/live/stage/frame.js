@@ -133,12 +133,14 @@ export class Frame {
   }
 
   entry({ label, value, act, button = "Show" }) {
-    // A line of text that the reader writes, and a button that takes it -> {value, set(text), wrong(sentence or null)}.
+    // A line of text that the reader writes, and a button that takes it ("": Enter alone)
+    // -> {value, set(text), wrong(sentence or null)}.
     const id = `${this.id}-${this.made++}`, error = node("p", { className: "live-error", id: `${id}-error` });
     const input = node("input", { type: "text", id, value, autocomplete: "off", spellcheck: false });
     input.setAttribute("aria-describedby", error.id);
     const form = node("form", { className: "live-entry" },
-      node("label", { htmlFor: id, textContent: label }), input, node("button", { type: "submit", textContent: button }), error);
+      node("label", { htmlFor: id, textContent: label }), input,
+      ...(button ? [node("button", { type: "submit", textContent: button })] : []), error);
     form.addEventListener("submit", (event) => (event.preventDefault(), act(input.value)));
     this.controls.append(form);
     return {
