@@ -159,8 +159,14 @@ def test_methanol_has_the_numbers_of_the_chapter(tab):
         h = MessagePassing(3)(h, *directed_edges(methanol))
     np.testing.assert_allclose([float(x) for x in said(figure)["row"].split()], h[0], atol=2e-6)
     agrees(figure, methanol, 0, 2)
-    shown = figure.locator(".live-cells").first.locator("span").all_text_contents()
-    assert shown == [f"{x:.2f}".replace("-", "\N{MINUS SIGN}") for x in h[0].numpy()]
+    shown = figure.locator("tbody tr").first.locator("td").all_text_contents()
+    assert shown[:3] == [f"{x:.2f}".replace("-", "\N{MINUS SIGN}") for x in h[0].numpy()]
+    assert shown[3:] == [f"{float(said(figure)['influence'].split()[0]):.2f}"]
+    heads = figure.locator("thead th")
+    assert heads.all_text_contents() == ["atom", "h₁", "h₂", "h₃", "influence of C0"]
+    figure.get_by_role("slider", name="layers").press("Home")
+    assert heads.all_text_contents() == ["atom", "H", "C", "O", "influence of C0"]
+    figure.get_by_role("slider", name="layers").fill("2")
 
 
 @needs_live
@@ -174,6 +180,7 @@ def test_any_smiles_and_what_is_wrong(tab):
         assert entry.get_attribute("aria-invalid") == "true"
         assert word in figure.locator(".live-error").text_content()
         assert said(figure) == before
+        assert figure.locator(".live-sentence").text_content() == "The picture still shows methanol."
     figure.get_by_label("hydrogens as atoms").click()  # the SMILES is still wrong
     assert figure.get_by_label("hydrogens as atoms").is_checked()
     entry.fill("CC(=O)O.[Na+]")
@@ -183,3 +190,22 @@ def test_any_smiles_and_what_is_wrong(tab):
     figure.get_by_role("button", name="Reset").press("Enter")
     assert said(figure)["reached"] == "0 1 2"
     assert not figure.get_by_label("hydrogens as atoms").is_checked()
+
+
+@needs_live
+def test_on_a_phone_picture_slider_and_table_of_a_large_molecule_are_seen_together(tab):
+    figure = tab.locator("#live-messages")
+    before = tab.viewport_size
+    tab.set_viewport_size({"width": 390, "height": 844})
+    figure.get_by_label("hydrogens as atoms").check()
+    figure.get_by_label("SMILES").fill("C" * 12)
+    figure.get_by_label("SMILES").press("Enter")
+    table, slider = figure.get_by_role("region", name="Features of all atoms"), figure.get_by_role("slider")
+    assert table.locator("tbody tr").count() == 38
+    top = figure.locator(".live-panel").bounding_box()["y"]
+    box = table.bounding_box()
+    assert top < slider.bounding_box()["y"] < box["y"]
+    assert box["y"] + box["height"] - top < 844
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    figure.get_by_role("button", name="Reset").press("Enter")
+    tab.set_viewport_size(before)

@@ -3,7 +3,7 @@
 import { influence, oneHot, run } from "../../dmol_molnet/live/engine/message_passing.js";
 import { neighbors } from "../../dmol_molnet/live/engine/wl.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
-import { buttons, element as make, listed, read } from "./shared/entries.js";
+import { buttons, element as make, listed, outdated, read } from "./shared/entries.js";
 import { Picture } from "./shared/picture.js";
 import { distinct, formula } from "./shared/smiles.js";
 
@@ -20,8 +20,12 @@ molnetLive.figures.messages = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const { examples, first, others, shades, limit } = job;
   const frame = new Frame(element), picture = new Picture(frame.stage, (v) => choose(v));
-  const table = make("div", "live-rows"), heading = make("p", "", table), list = make("ul", "", table);
-  frame.controls.after(table); // the picture stays beside the slider
+  const heading = make("p", "live-about"), box = make("div", "live-rows"), table = make("table", "", box);
+  const head = make("tr", "", make("thead", "", table)), list = make("tbody", "", table);
+  box.tabIndex = 0; // it scrolls
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Features of all atoms");
+  frame.spoken.after(heading, box); // the picture and the slider stay in sight
 
   let it, names, elements, features, reach, chosen = 0, t = BEGIN, rows = [];
 
@@ -33,14 +37,16 @@ molnetLive.figures.messages = async (element) => {
   // ---------------------------------------------------------------------------------------------- what is computed
 
   const take = () => {
-    // Reads the entry; what cannot be read is said below it, and the last molecule stays.
+    // Reads the entry; what cannot be read is said below it, and the last molecule stays, dimmed.
     const found = read(entry, { hydrogens: hydrogens.value, limit });
-    if (!found) return false;
-    const kinds = distinct(found.symbols), most = first.length;
-    if (kinds.length > most) {
+    const kinds = found ? distinct(found.symbols) : [], most = first.length;
+    if (kinds.length > most)
       entry.wrong(`It has ${kinds.length} different elements, and a row of features has room for up to ${most} here.`);
+    if (!found || kinds.length > most) {
+      outdated(frame, entry.value.trim() === it.smiles ? null : [nameOf(it)]);
       return false;
     }
+    outdated(frame, null);
     [it, elements, chosen] = [found, kinds, 0];
     names = it.symbols.map((symbol, v) => symbol + v);
     const around = neighbors({ labels: it.symbols, bonds: it.bonds }), layers = [first[kinds.length - 1], ...others];
@@ -55,10 +61,12 @@ molnetLive.figures.messages = async (element) => {
   const build = () => {
     // A row for every atom; its name chooses it.
     rows = names.map((name, v) => {
-      const row = make("li"), button = frame.button(name, () => choose(v), row);
-      return { row, button, cells: make("span", "live-cells", row), strength: make("span", "live-strength", row) };
+      const row = make("tr"), title = make("th", "", row);
+      title.scope = "row";
+      return { row, button: frame.button(name, () => choose(v), title) };
     });
     list.replaceChildren(...rows.map(({ row }) => row));
+    box.scrollTop = 0;
   };
 
   // ---------------------------------------------------------------------------------------------- what is shown
@@ -72,16 +80,24 @@ molnetLive.figures.messages = async (element) => {
     picture.paint(names.map((text, v) => ({
       text, fill: fills.elements[it.symbols[v]] ?? fills.otherElement, ringed: v === chosen, faint: !know.includes(v),
     })), `${label}: after ${t} layers, ${know.length} of ${names.length} atoms know of ${names[chosen]}`);
-    const which = t ? `features after layer ${t}` : `features at the start: ${elements.join(", ")}`;
-    heading.textContent = `${which}; influence of ${names[chosen]}`;
-    rows.forEach(({ button, cells, strength }, v) => {
+    const one = names[chosen];
+    heading.textContent = `Features ${t ? `after layer ${t}` : "at the start"}. Influence of ${one}: the sizes of all ` +
+      `slopes of a row by the start of ${one}, added up (no unit; 0 is none).`;
+    const columns = t ? features[t][0].map((_, f) => `h${"₁₂₃₄₅₆"[f]}`) : elements;
+    head.replaceChildren(...["atom", ...columns, `influence of ${one}`].map((words) => {
+      const cell = make("th");
+      cell.scope = "col", cell.textContent = words;
+      return cell;
+    }));
+    rows.forEach(({ row, button }, v) => {
       button.setAttribute("aria-pressed", String(v === chosen));
-      cells.replaceChildren(...features[t][v].map((value) => {
-        const cell = Object.assign(document.createElement("span"), { textContent: signed(value) });
-        cell.style.background = shade(value);
+      const cells = features[t][v].map((value) => {
+        const cell = make("td", "live-feature");
+        cell.style.background = shade(value), cell.textContent = signed(value);
         return cell;
-      }));
-      strength.textContent = small(reach[chosen][t][v]);
+      });
+      row.replaceChildren(button.parentNode, ...cells, make("td"));
+      row.lastChild.textContent = small(reach[chosen][t][v]);
     });
     layers.set(t);
     frame.show({ "atoms that know of the chosen one": `${know.length} of ${names.length}` });
@@ -96,7 +112,7 @@ molnetLive.figures.messages = async (element) => {
   const tell = () => {
     const know = reached().filter((v) => v !== chosen).map((v) => names[v]);
     const when = t ? `After ${t} ${t === 1 ? "layer" : "layers"}` : "At the start";
-    const some = know.length > 12 ? `${know.length} other atoms` : listed(know);
+    const some = know.length > 6 ? `${know.length} other atoms` : listed(know);
     const rest = know.length < names.length - 1 ? "; the rest do not" : "";
     if (!know.length) frame.tell(`${when}, no other atom knows of ${names[chosen]}.`);
     else frame.tell(`${when}, ${some} ${know.length === 1 ? "knows" : "know"} of ${names[chosen]}${rest}.`);
