@@ -136,11 +136,28 @@ def test_the_lines_to_copy_print_what_is_shown(tab):
     assert numbers == pytest.approx([float(told["energySchnet"]), float(told["energyMace"])], abs=5e-4)
 
 
+def test_marks_of_equal_energies_stand_apart(tab):
+    figure = tab.locator("#live-prism")
+    figure.get_by_role("button", name="Reset").click()
+    tab.wait_for_function("Number(document.getElementById('live-prism').dataset.angle) === 120")
+    places = {}
+    for letter in "SM":
+        circle = figure.locator(".live-stage svg g").filter(has_text=letter).locator("circle")
+        places[letter] = circle.evaluate("it => [it.getCTM().e, it.getCTM().f, 2 * it.r.baseVal.value * it.getCTM().a]")
+    assert places["S"][0] == places["M"][0]
+    assert abs(places["S"][1] - places["M"][1]) > places["S"][2]
+
+
 # ------------------------------------------------------------------------------------------------ walk
 
 
 def state(tab):
     return said(tab.locator("#live-walk"))
+
+
+def test_it_opens_before_word_has_walked(tab):
+    told = state(tab)
+    assert (told["k"], told["round"], told["apart"], told["first"]) == ("4", "0", "no", "3")
 
 
 @pytest.mark.parametrize("k", range(2, 8))
@@ -170,22 +187,23 @@ def test_round_by_round_the_chains_have_the_colours_that_python_gives_them(tab, 
             assert told["both"] == " ".join(map(str, both))
             if test is gwl:  # the claim: told apart by whoever has heard of both
                 assert (told["apart"] == "yes") == bool(both)
-                assert figure.get_by_text("≠", exact=True).count() == 2 * len(both)
+                assert figure.locator(".live-stage").get_by_text("≠", exact=True).count() == 2 * len(both)
             else:
-                assert figure.get_by_text("≠", exact=True).count() == 0
+                assert figure.locator(".live-stage").get_by_text("≠", exact=True).count() == 0
             figure.get_by_role("button", name="Next round").press("Enter")
         assert state(tab)["round"] == str(k + 1)  # there is none after the last
         assert copied(figure) == [(result.round,)]
 
 
-def test_fewer_atoms_on_the_line_have_fewer_rounds(tab):
+def test_fewer_atoms_on_the_line_have_fewer_rounds_and_begin_anew(tab):
     figure = tab.locator("#live-walk")
-    figure.get_by_role("slider", name="round").focus()
-    tab.keyboard.press("End")
-    figure.get_by_role("slider", name="atoms on the line, k").focus()
-    tab.keyboard.press("Home")
+    rounds, size = (figure.get_by_role("slider", name=name) for name in ("round", "atoms on the line, k"))
+    rounds.press("End")
+    size.press("Home")
     told = state(tab)
-    assert (told["k"], told["round"]) == ("2", "3")
+    assert (told["k"], told["round"], told["apart"]) == ("2", "0", "no")
+    rounds.press("End")
+    assert state(tab)["round"] == "3"
     figure.get_by_role("button", name="Reset").click()
     told = state(tab)
-    assert (told["k"], told["round"], told["passed"], told["first"]) == ("4", "3", "directions", "3")
+    assert (told["k"], told["round"], told["passed"], told["first"]) == ("4", "0", "directions", "3")

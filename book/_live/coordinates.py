@@ -108,7 +108,7 @@ def prism() -> dict:
 # ------------------------------------------------------------------------------------------------ walk
 
 K, ROUND = 4, 3
-"""The chains that stand there at the beginning, and after how many rounds: those that tell them apart."""
+"""The chains that stand there at the beginning, and how many rounds tell them apart."""
 
 FILLS = {"none": color(8), "one": color(5), "both": color(1)}
 """Of an atom that has heard of no end, of one, of both."""
@@ -118,27 +118,35 @@ def walk_still() -> Picture:
     chains = k_chains(K)
     told = gwl(chains.a, chains.b, chains.edges)
     assert told.round == ROUND
-    figure, axes = new(3.7, 3.5, nrows=2)
-    for molecule, ax, ends in zip((chains.a, chains.b), axes, ("opposite sides", "the same side"), strict=True):
-        flat = replace(molecule, positions=molecule.positions[:, [1, 0, 2]])
-        heard = [(i <= ROUND) + (K + 1 - i <= ROUND) for i in range(K + 2)]
-        fills = {i: list(FILLS.values())[n] for i, n in enumerate(heard)}
-        labels = {i: str(i) for i in range(K + 2)}
+    figure, axes = new(4.6, 4.6, nrows=ROUND + 1, ncols=2)
+    for t, row in enumerate(axes):
+        heard = [(i <= t) + (K + 1 - i <= t) for i in range(K + 2)]
         both = [i for i, n in enumerate(heard) if n == 2]
-        ends_of = [(both[0], 0), (both[0], K + 1)]
-        cloud(flat, ax, edges=chains.edges, fills=fills, labels=labels, faint=ends_of, view=(0, 90), bar=0)
-        for line in ax.lines[len(chains.edges) :]:
-            line.set(color=HIGHLIGHT, lw=1.6, ls="--")
-        ax.set_title(f"ends on {ends}: in round {told.round}, told apart", fontsize=9)
+        for molecule, ax in zip((chains.a, chains.b), row, strict=True):
+            flat = replace(molecule, positions=molecule.positions[:, [1, 0, 2]])
+            fills = {i: list(FILLS.values())[n] for i, n in enumerate(heard)}
+            labels = {i: str(i) for i in range(K + 2)}
+            ends_of = [(both[0], 0), (both[0], K + 1)] if both else []
+            size = {"view": (0, 90), "bar": 0, "radius": 1.3, "reach": (12.4, 6.2)}
+            cloud(flat, ax, edges=chains.edges, fills=fills, labels=labels, faint=ends_of, **size)
+            for line in ax.lines[len(chains.edges) :]:
+                line.set(color=HIGHLIGHT, lw=1.6, ls="--")
+            for i, circle in enumerate(sorted(ax.patches, key=lambda it: it.center[0])):
+                marks = "←" * (i <= t) + "→" * (K + 1 - i <= t)
+                ax.annotate(marks, circle.center, (0, 7), textcoords="offset points", ha="center", fontsize=8)
+        more = ": told apart" if both else "" if t else ": ends on opposite sides"
+        row[0].set_title(f"round {t}{more}", fontsize=9)
+    axes[0, 1].set_title("ends on the same side", fontsize=9)
     return show(
         figure,
-        f"Two chains of {K + 2} atoms after {ROUND} rounds. Atoms {both[0]} and {both[1]} have heard of both ends, and "
-        "know where they are: on opposite sides in one chain, on the same side in the other.",
+        f"Two chains of {K + 2} atoms in rounds 0 to {ROUND}; word of the ends comes one atom nearer in each. In round "
+        f"{ROUND} atoms {both[0]} and {both[1]} have heard of both, and know where they are: on opposite sides in one "
+        "chain, on the same side in the other.",
     )
 
 
 def walk() -> dict:
-    return {"k": K, "round": ROUND, "fill": FILLS}
+    return {"k": K, "fill": FILLS}
 
 
 FIGURES = {

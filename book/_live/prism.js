@@ -5,6 +5,7 @@ import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { Chart } from "./shared/chart.js";
 
 const SMALLER = 0.62; // atoms than elsewhere, so that all six show
+const APART = 20; // units of the chart between the middles of two marks
 
 export function folded(angle, axes) {
   // The six places u, v, w, -u, -v, -w [6 x 3] Å with this angle, in degrees, at v between u and w.
@@ -38,10 +39,17 @@ molnetLive.figures.prism = async (element) => {
   const broken = lines(job.unheard, { dashed: true, color: molnetLive.style.highlight });
   const arc = scene.line([[0, 0, 0]], { color: molnetLive.style.highlight });
   const chart = new Chart(frame.stage, {
-    x: { from: first, to: last, ticks: job.ticks, show: (angle) => `${angle}°`, name: "angle 0–1–2" },
-    y: { from: -0.5, to: 6.5, ticks: [0, 2, 4, 6], name: "change of energy (eV)" },
-    label: "The change of both energies against the angle",
+    x: {
+      from: first + 2, to: last - 2, ticks: job.ticks, show: (angle) => `${angle}°`,
+      name: "angle 0–1–2", ends: ["hexagon", "antiprism"],
+    },
+    y: { from: -1, to: 6.5, ticks: [0, 2, 4, 6], name: "change of energy (eV)" },
+    label: "The change of both energies against the angle, from the hexagon to the antiprism",
   });
+  frame.stage.append(Object.assign(document.createElement("p"), {
+    className: "live-caption",
+    textContent: "A line joins two atoms that hear each other; its length is the distance heard.",
+  }));
   const potentials = await Promise.all(job.models.map(async ({ model, name, color, dash }) => ({
     name, model, engine: await computer(model),
     curve: chart.curve(color, dash ? { "stroke-dasharray": dash } : {}, name),
@@ -77,27 +85,30 @@ molnetLive.figures.prism = async (element) => {
       for (const { pair: [i, j], line } of broken) line.set(pieces(at(x, i), at(x, j)));
       for (const { line } of broken) line.visible(everyone.value);
       arc.set(between(at(x, 1), at(x, 0), at(x, 2)));
-      potentials.forEach(({ mark }, p) => mark.set(angle, change[p]));
+      const lower = chart.y(change[0]) - chart.y(change[1]); // so much lower stands the first mark than the second
+      const push = (Math.max(0, APART - Math.abs(lower)) / 2) * (lower < 0 ? -1 : 1);
+      potentials.forEach(({ mark }, p) => mark.set(angle, change[p], p ? -push : push));
       frame.numbers({
         angle, energySchnet: e[0], energyMace: e[1], heardOff: off.toExponential(1), edges: String(heard().length),
       });
       frame.show({
-        "distances heard change by": `${signed(off, 3)} Å`,
+        "distances heard, largest change": `${signed(off, 3)} Å`,
         ...Object.fromEntries(
           potentials.map(({ name }, p) => [`${name}, against the hexagon`, `${signed(change[p], 3)} eV`])),
       });
       const both = potentials.map(({ name }, p) => `${name} ${signed(change[p], 3)}`);
-      frame.said = `${angle} degrees: ${both.join(", ")} electronvolts above the hexagon.`;
+      frame.said = `${angle} degrees: ${both.join(", ")} electronvolts against the hexagon.`;
     } while (again);
     busy = false;
   };
   const acted = async () => (await measure(), frame.tell(frame.said));
 
   const slider = frame.slider({
-    label: "angle 0–1–2", min: -first, max: -last, step: 1, value: -first, show: (value) => `${-value}°`, act: acted,
+    label: `angle 0–1–2, ${first}° to ${last}°`, min: -first, max: -last, step: 1, value: -first,
+    show: (value) => `${-value}°`, act: acted,
   });
   const everyone = frame.check({
-    label: "all hear all: also the dashed pairs", value: false, act: async () => (await curves(), acted()),
+    label: "all hear all (adds the dashed lines)", value: false, act: async () => (await curves(), acted()),
   });
   frame.turns(scene);
   frame.reset(async () => {

@@ -11,7 +11,9 @@ molnetLive.figures.walk = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element);
   const { highlight, onColor } = molnetLive.style;
-  const box = drawing(frame.stage, { box: [0, 0, WIDTH, 2 * HIGH], label: "" });
+  const box = drawing(frame.stage, { box: [0, 0, WIDTH, HIGH + 128], label: "" });
+  const paper = "var(--pst-color-background, Canvas)";
+  const clear = { stroke: paper, "stroke-width": 4, "paint-order": "stroke" }; // of what lies below
   const ink = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
 
   const draw = (x, side, k, t, now, directions) => {
@@ -35,23 +37,42 @@ molnetLive.figures.walk = async (element) => {
         stroke: stands ? highlight : onColor, "stroke-width": stands ? 3.5 : 1,
       }));
       box.append(text(String(i), h, v + 4.5, { "text-anchor": "middle", style: `fill: ${onColor}` }));
-      box.append(text(marks, h, v - 16, { "text-anchor": "middle", "font-size": 14 }));
+      box.append(text(marks, h, v - 16, { "text-anchor": "middle", "font-size": 14, ...clear }));
       if (stands) box.append(text("≠", h, v + 27, { "text-anchor": "middle", "font-weight": 700, "font-size": 16 }));
     });
   };
 
+  const tip = (full, transform) => svg("path", {
+    d: "M8 0L-6 -7V7Z", transform, stroke: "currentColor", "stroke-width": 1.5,
+    fill: full ? "currentColor" : paper,
+  });
   const word = (from, to, full, meets) => {
     // A tip in the middle of an edge, or before it where two meet: filled if it carries a direction.
     const turned = (Math.atan2(to[1] - from[1], to[0] - from[0]) * 180) / Math.PI;
     const [x, y] = [0, 1].map((d) => (from[d] + to[d]) / 2);
-    const place = `translate(${x} ${y}) rotate(${turned}) translate(${meets ? -8 : 0} 0)`;
-    box.append(svg("path", {
-      d: "M8 0L-6 -7V7Z", transform: place, stroke: "currentColor", "stroke-width": 1.5,
-      fill: full ? "currentColor" : "var(--pst-color-background, Canvas)",
-    }));
+    box.append(tip(full, `translate(${x} ${y}) rotate(${turned}) translate(${meets ? -8 : 0} 0)`));
   };
 
-  const listed = (atoms) => (atoms.length > 1 ? `${atoms.slice(0, -1).join(", ")} and ` : "") + atoms.at(-1);
+  // What the signs mean, each in a box of 24 units' height.
+  const disc = (cx, fill, more = {}) => svg("circle", { cx, cy: 12, r: 8, fill, stroke: onColor, ...more });
+  const sign = (words, x, more) => text(words, x, 17, { "text-anchor": "middle", "font-size": 16, ...more });
+  const key = document.createElement("ul");
+  key.className = "live-key";
+  for (const [wide, words, ...signs] of [
+    [42, "heard of the left end, of the right end (?: not where it lies)", sign("←", 10), sign("→", 32)],
+    [60, "heard of no end, of one, of both", ...Object.values(job.fill).map((fill, k) => disc(10 + 20 * k, fill))],
+    [40, "word on its way: with its direction, without", tip(true, "translate(10 12)"), tip(false, "translate(30 12)")],
+    [40, "an atom knows where both ends lie",
+      svg("path", { ...ink, d: "M2 12H38", stroke: highlight, "stroke-dasharray": "6 4" })],
+    [40, "a colour that the other chain does not have",
+      disc(10, job.fill.both, { stroke: highlight, "stroke-width": 3.5 }), sign("≠", 31, { "font-weight": 700 })],
+  ]) {
+    const row = document.createElement("li");
+    row.append(svg("svg", { viewBox: `0 0 ${wide} 24`, "aria-hidden": "true" }, ...signs), words);
+    key.append(row);
+  }
+  frame.sliders.classList.add("live-brief"); // all in a line
+  frame.sliders.after(key);
 
   const paint = () => {
     const k = size.value, t = round.value, directions = passed.value === "directions";
@@ -59,7 +80,8 @@ molnetLive.figures.walk = async (element) => {
     box.replaceChildren();
     chains(k).forEach((x, side) => draw(x, side, k, t, now, directions));
     const both = [...now.heard.keys()].filter((i) => now.heard[i].every(Boolean));
-    const heard = both.length ? `${both.length > 1 ? "atoms" : "atom"} ${listed(both)}` : "no atom";
+    const some = `atoms ${both[0]} ${both.length > 2 ? "to" : "and"} ${both.at(-1)}`; // they stand in a row
+    const heard = ["no atom", `atom ${both[0]}`][both.length] ?? some;
     const apart = now.apart ? `in round ${first}` : directions ? "not yet" : "no, and never";
     frame.numbers({
       k: String(k), round: String(t), passed: passed.value, colors: String(now.count), apart: now.apart ? "yes" : "no",
@@ -74,17 +96,19 @@ molnetLive.figures.walk = async (element) => {
 
   const size = frame.slider({
     label: "atoms on the line, k", min: 2, max: 7, step: 1, value: job.k,
-    act: (k) => ((round.input.max = k + 1), round.set(Math.min(round.value, k + 1)), acted()),
+    act: () => (begin(), acted()),
   });
-  const round = frame.slider({ label: "round", min: 0, max: job.k + 1, step: 1, value: job.round, act: acted });
+  const round = frame.slider({ label: "round", min: 0, max: job.k + 1, step: 1, value: 0, act: acted });
   const passed = frame.choice({
     label: "passed on:", value: "directions", act: acted,
     options: { directions: "directions (GWL)", numbers: "numbers (IGWL)" },
   });
-  const next = frame.button("Next round", () => round.value <= size.value && (round.set(round.value + 1), acted()));
+  const begin = () => ((round.input.max = size.value + 1), round.set(0));
+  const on = () => round.value <= size.value && (round.set(round.value + 1), acted());
+  const next = frame.button("Next round", on, frame.sliders);
   frame.reset(() => {
-    size.set(job.k), (round.input.max = job.k + 1), round.set(job.round), passed.set("directions");
-    paint();
+    size.set(job.k), passed.set("directions");
+    begin(), paint();
   });
   frame.copy(() => [
     "from dmol_molnet.counterexamples import k_chains; from dmol_molnet.geometric_wl import gwl, igwl",

@@ -7,6 +7,7 @@ export const text = (words, x, y, more = {}) => svg("text", { x, y, "font-size":
 export class Chart {
   constructor(parent, { x, y, width = 340, height = 260, label }) {
     // x, y: {from, to, ticks, name}; from may be above to.  Lines and marks are given in units of the axes.
+    // x.ends: words below the axis where it begins and where it ends.
     const left = 46, right = width - 14, top = 14, bottom = height - 42;
     this.box = drawing(parent, { box: [0, 0, width, height], label });
     this.x = (value) => left + ((value - x.from) / (x.to - x.from)) * (right - left);
@@ -23,6 +24,8 @@ export class Chart {
     }
     const middle = (top + bottom) / 2;
     this.box.append(text(x.name, (left + right) / 2, height - 6, { "text-anchor": "middle" }));
+    (x.ends ?? []).forEach((words, k) =>
+      this.box.append(text(words, k ? right : left - 8, height - 6, { "text-anchor": k ? "end" : "start" })));
     this.box.append(text(y.name, 13, middle, { "text-anchor": "middle", transform: `rotate(-90 13 ${middle})` }));
   }
 
@@ -41,10 +44,10 @@ export class Chart {
   }
 
   mark(color, letter) {
-    // A disc with a letter -> {set(x, y)}
+    // A disc with a letter -> {set(x, y, down)}; down: how much lower it stands, so that two can be read
     const sign = { "text-anchor": "middle", "font-weight": 700, "font-size": 12, style: "fill: #14171a" };
     const group = svg("g", {}, svg("circle", { r: 9, fill: color, stroke: "#14171a" }), text(letter, 0, 4.3, sign));
     this.box.append(group);
-    return { set: (a, b) => group.setAttribute("transform", `translate(${this.x(a)} ${this.y(b)})`) };
+    return { set: (a, b, down = 0) => group.setAttribute("transform", `translate(${this.x(a)} ${this.y(b) + down})`) };
   }
 }
