@@ -125,7 +125,7 @@ molnetLive.figures.potential = async (element) => {
   };
 
   const heat = frame.slider({
-    label: "temperature of the bath", min: 0, max: 600, step: 10, value: job.temperature ?? 300, show: (T) => `${T} K`,
+    label: "temperature", min: 0, max: 600, step: 10, value: job.temperature ?? 300, show: (T) => `${T} K`,
     act: (T) => frame.tell(`${T} kelvin.`),
   });
   frame.check({ label: "forces as arrows", value: true, act: (yes) => ((shown = yes), now && paint()) });

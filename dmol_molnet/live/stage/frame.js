@@ -9,6 +9,7 @@
 // All controls are the browser's own, so that they work by key, by touch and with a screen reader.
 
 const QUIET = 1500; // ms between two sentences of the live region
+const FEW = 8; // options, or handles, that stand side by side; more become a menu, or are folded away
 
 const node = (tag, properties = {}, ...children) => {
   const { data = {}, aria = {}, ...rest } = properties;
@@ -108,8 +109,9 @@ export class Frame {
   }
 
   choice({ label, options, value, act }) {
-    // One of a few: options {value: words} -> {value, set(value)}.
+    // One of a few: options {value: words} -> {value, set(value)}.  Of many it is a menu.
     const name = `${this.id}-${this.made++}`;
+    if (Object.keys(options).length > FEW) return this.menu(name, label, options, value, act);
     const box = node("fieldset", { className: "live-choice" }, node("legend", { textContent: label }));
     const inputs = Object.entries(options).map(([key, words]) => {
       const input = node("input", { type: "radio", name, value: key, checked: key === value });
@@ -122,6 +124,15 @@ export class Frame {
       get value() { return inputs.find((it) => it.checked).value; },
       set: (key) => inputs.forEach((it) => (it.checked = it.value === key)),
     };
+  }
+
+  menu(id, label, options, value, act) {
+    const made = node("select", { id }, ...Object.entries(options).map(([key, it]) => new Option(it, key)));
+    made.value = value;
+    made.addEventListener("change", () => act(made.value));
+    const words = node("label", { htmlFor: id, textContent: label });
+    this.sliders.append(node("div", { className: "live-menu" }, words, made));
+    return { get value() { return made.value; }, set: (key) => (made.value = key) };
   }
 
   check({ label, value = false, act }) {
@@ -170,12 +181,13 @@ export class Frame {
     ])
       this.button(sign, () => scene.turn(about, angle), group).setAttribute("aria-label", words);
     group.prepend(node("span", { textContent: "turn ", aria: { hidden: "true" } }));
-    this.buttons.append(group);
+    (this.folded ?? this.buttons).append(group);
   }
 
   handles(names, { chosen, move, scene, step = 0.05, label = "Atoms", noun = "atom" }) {
     // A list of atoms to choose by Tab and Enter and to move by arrow keys (in the plane of the screen; Page up and down: to
-    // the reader and away), and four buttons that do the same -> {choose(k)}.
+    // the reader and away), and four buttons that do the same -> {choose(k)}.  Many are folded away, with the buttons that
+    // turn the view, if those are made later.
     // chosen(k): one is chosen;  move(k, [dx, dy, dz]): Å, in the scene's axes.
     const box = node("div", { className: "live-handles", aria: { role: "group", label: `${label}: choose one, then move it by the arrow keys` } });
     let now = null;
@@ -213,8 +225,14 @@ export class Frame {
         return it;
       });
     pad.prepend(node("span", { textContent: "move ", aria: { hidden: "true" } }));
-    this.controls.append(box);
-    this.buttons.append(pad);
+    if (names.length > FEW) {
+      this.folded = node("div", { className: "live-buttons" }, box, pad);
+      const words = node("summary", { textContent: `${label} and keys` });
+      this.buttons.after(node("details", { className: "live-fold" }, words, this.folded));
+    } else {
+      this.controls.append(box);
+      this.buttons.append(pad);
+    }
     return { choose };
   }
 
@@ -248,8 +266,10 @@ export class Frame {
   motion(step) {
     // A figure that runs by itself: step() a frame, may be asynchronous.  It stops out of sight and in a background tab;
     // for readers who ask for no motion it stands, and goes on by the step button.  -> {play(), pause(), running}
-    const play = this.button("Play", () => (it.running ? it.pause() : it.play()));
-    this.button("Step", async () => (it.pause(), await step(), this.state("paused")));
+    const both = node("div", { className: "live-play" }), press = () => (it.running ? it.pause() : it.play());
+    const play = this.button("Play", press, both);
+    this.button("Step", async () => (it.pause(), await step(), this.state("paused")), both);
+    this.sliders.prepend(both);
     let busy = false;
     const loop = async () => {
       if (busy) return;
