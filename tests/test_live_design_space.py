@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import gzip
 import json
 import re
 import sys
@@ -92,6 +93,13 @@ def test_an_atom_that_is_not_there_is_told(files, atom):
     assert found["error"] == f"there is no atom {atom}: the 6 atoms are counted from 0"
 
 
+def test_all_six_together_are_small():
+    import live_figures
+
+    texts = [live_figures._model(f"point-{name}").read_bytes() for name in NAMES]
+    assert sum(len(gzip.compress(text)) for text in texts) < 400_000
+
+
 # ------------------------------------------------------------------------------------------------ in the page
 
 
@@ -133,7 +141,7 @@ def in_tensorflow(name, atom):
         graph = MolecularGraph.from_molecules(chapter().methanol(), twin.cutoff)
         layers = schnet_layers(twin.model, graph) if name == "schnet" else twin.model.trace(graph)
     shown = layers[chapter().layer_shown(name)]
-    return {irrep: np.reshape(h[atom], (chapter().CHANNELS, -1)) for irrep, h in shown.items()}
+    return {irrep: np.reshape(h[atom], (chapter().SETTINGS["channels"], -1)) for irrep, h in shown.items()}
 
 
 def test_the_first_frame_is_turned_as_the_still_is(tab):
@@ -175,8 +183,10 @@ def test_turned_back_nothing_has_changed(tab):
     figure.get_by_role("button", name="Turn back").click()
     told = settled(tab, "points", before, "angle")
     assert {told[key] for key in ("angle", "moved0e", "moved1o", "moved2e")} == {"0.000000"}
+    assert figure.locator(".live-sentence").inner_text() == "As before the turn."
     figure.get_by_role("button", name="Reset").click()
     settled(tab, "points", told, "angle")
+    assert figure.locator(".live-sentence").inner_text() == "As at the beginning."
 
 
 def test_another_atom_is_chosen_by_keys(tab):
@@ -302,3 +312,14 @@ def test_sliders_by_keys_light_up_what_was_measured(tab):
     figure.locator(".live-sentence", has_text=sentence).wait_for()
     figure.get_by_role("button", name="Reset").click()
     assert agrees(figure) == tuple(chapter().FIRST.values())
+
+
+@pytest.mark.parametrize("keys", [[], ["End"]], ids=["at first", "with most layers"])
+def test_the_lines_to_copy_tell_apart_what_is_lit(tab, keys):
+    figure = tab.locator("#live-separation")
+    figure.get_by_role("slider", name="layers").focus()
+    for key in keys:
+        tab.keyboard.press(key)
+    [(found,)] = copied(figure)
+    assert found == {name: lit == "yes" for name, lit, _ in cards(figure)}
+    figure.get_by_role("button", name="Reset").click()

@@ -24,8 +24,10 @@ from dmol_molnet.nn.separation import DIFFERENT
 
 # ------------------------------------------------------------------------------------------------ points
 
-CHANNELS, SEED, NEIGHBORS, CUTOFF = 4, 0, 5.0, 5.0
-SHOWN = {"0e": 4, "1o": 1, "2e": 1}
+SETTINGS = {"channels": 2, "radial": 4, "neighbors": 5.0, "seed": 0}
+"""Few channels and few, smooth radial functions: what a page loads is nearly all made of these."""
+CUTOFF = 5.0
+SHOWN = {"0e": 2, "1o": 1, "2e": 1}
 """How many channels of each irrep have bars."""
 TURNS = [([0.0, 1.0, 0.0], -0.7), ([1.0, 0.0, 0.0], 0.5)]
 """How the molecule is turned where the figure begins: axes of the screen, and radians, one after the other."""
@@ -37,9 +39,9 @@ ATOM = 0
 @functools.cache
 def point(name: str) -> Potential:
     """One of the named points, untrained: its answer, as it is, in eV."""
-    model = build(name, channels=CHANNELS, cutoff=CUTOFF, neighbors=NEIGHBORS, seed=SEED)
-    elements = ("H", "C", "O")
-    return Potential(model, Normalisation(dict.fromkeys(elements, 0.0), dict.fromkeys(elements, 1.0), NEIGHBORS))
+    model, elements = build(name, cutoff=CUTOFF, **SETTINGS), ("H", "C", "O")
+    zeros, ones = (dict.fromkeys(elements, value) for value in (0.0, 1.0))
+    return Potential(model, Normalisation(zeros, ones, SETTINGS["neighbors"]))
 
 
 def layer_shown(name: str) -> int:
@@ -79,21 +81,22 @@ def carried(molecules: list[Molecule]) -> tuple[list[dict], dict]:
         else:
             layer = model.trace(graph)[layer_shown(name)]
         for found, first in zip(features, firsts, strict=True):
-            found[name] = {x: np.reshape(h[first + ATOM], (CHANNELS, -1)) for x, h in layer.items() if x in SHOWN}
+            shown = {x: h[first + ATOM] for x, h in layer.items() if x in SHOWN}
+            found[name] = {x: np.reshape(h, (SETTINGS["channels"], -1)) for x, h in shown.items()}
         energies[name] = float(model(graph)[0])
     return features, energies
 
 
 def bars(ax, before: dict, now: dict, energies: dict) -> None:
     """A row for each point, a group of bars for each irrep: outlined before the turn, filled after it."""
-    left = {"0e": 1.0, "1o": 6.0, "2e": 10.0}
+    left = {"0e": 1.0, "1o": 4.5, "2e": 9.0}
     for irrep, x in left.items():
         ax.text(x - 0.5, 0.75, irrep, fontsize=10, weight="bold", color=ink(ax))
-    ax.text(16.2, 0.75, "energy (eV)", fontsize=9, color=ink(ax))
+    ax.text(15.2, 0.75, "energy (eV)", fontsize=9, color=ink(ax))
     for y, name in enumerate(NAMES):
         ax.text(-0.2, -y, name, ha="right", va="center", fontsize=10, color=ink(ax))
         energy = f"{energies[name]:.3f}".replace("-", "\N{MINUS SIGN}")
-        ax.text(16.2, -y, energy, va="center", fontsize=9, color=ink(ax))
+        ax.text(15.2, -y, energy, va="center", fontsize=9, color=ink(ax))
         for irrep, x in left.items():
             if irrep not in now[name]:
                 ax.text(x - 0.5, -y, "none", va="center", fontsize=8, color=GRAY)
@@ -106,7 +109,7 @@ def bars(ax, before: dict, now: dict, energies: dict) -> None:
                 fill = POSITIVE if b > 0 else NEGATIVE
                 ax.add_patch(Rectangle((x + k - 0.35, -y), 0.7, b / size, color=fill, lw=0))
                 ax.add_patch(Rectangle((x + k - 0.35, -y), 0.7, a / size, fill=False, edgecolor=ink(ax), lw=0.9))
-    ax.set(xlim=(-3.4, 20.5), ylim=(-5.6, 1.2))
+    ax.set(xlim=(-3.4, 19.5), ylim=(-5.6, 1.2))
     ax.set_axis_off()
 
 
@@ -119,8 +122,8 @@ def points_still() -> Picture:
     in_space(with_bonds(turned), axes[0], numbered=True)
     bars(axes[1], before, now, energies)
     words = (
-        "Methanol, turned; beside it the features of its carbon under six networks, as bars. Those of 0e are as long "
-        "as before the turn, those of 1o and 2e are not. SchNet and ACE have 0e alone."
+        "Methanol, turned; beside it the features of its carbon under six untrained networks, as bars. Those of 0e are "
+        "as long as before the turn, those of 1o and 2e are not. SchNet and ACE have 0e alone."
     )
     return show(figure, words)
 
@@ -146,8 +149,7 @@ def points() -> dict:
             "from dmol_molnet import Molecule; from dmol_molnet.nn.design_space import NAMES, build; "
             "from dmol_molnet.nn.graph import MolecularGraph",
             f"graph = MolecularGraph.from_molecules(Molecule({molecule.numbers.tolist()}, POSITIONS), {CUTOFF})",
-            f"print({{name: float(build(name, channels={CHANNELS}, seed={SEED}, neighbors={NEIGHBORS})(graph)[0]) "
-            "for name in NAMES})",
+            f"print({{name: float(build(name, **{SETTINGS})(graph)[0]) for name in NAMES}})",
         ],
     }
 
@@ -232,6 +234,13 @@ def separation() -> dict:
             "-".join(re.findall(r"\d+", key)): [min(found[name]) for name in names] for key, found in runs.items()
         },
         "different": DIFFERENT,
+        "python": [
+            "from dmol_molnet.counterexamples import k_chains, pair; from dmol_molnet.nn.separation import separates",
+            f"pairs = [pair(name) for name in {[name for name in names if not name.endswith('chains')]}] + "
+            f"[k_chains(k) for k in {[int(name[0]) for name in names if name.endswith('chains')]}]",
+            'print({p.name: separates("mace", p, [0], SETTINGS, neighbors=2 * len(p.edges) / len(p.a)) '
+            "for p in pairs})",
+        ],
     }
 
 

@@ -7,8 +7,9 @@ import { wigner } from "./shared/turns.js";
 import { apply } from "./shared/vectors.js";
 
 const POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
-const LEFT = { "0e": 72, "1o": 146, "2e": 206 }, ENERGY = 368; // px: columns begin, energies end
-const ROW = 48, TOP = 34, BAR = 10, STEP = 13, HALF = 19;
+const ROUNDING = 1e-9; // relative to the largest number of an irrep
+const LEFT = { "0e": 88, "1o": 138, "2e": 204 }, ENERGY = 368; // px: columns begin, energies end
+const ROW = 48, TOP = 38, BAR = 12, STEP = 16, HALF = 19;
 
 molnetLive.figures.points = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
@@ -58,17 +59,16 @@ molnetLive.figures.points = async (element) => {
         }
       }
     });
-    const cosine = (there[0][0] + there[1][1] + there[2][2] - 1) / 2;
-    const angle = (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, cosine))); // degrees
+    const angle = degrees(there);
     bars.show(before, now);
     const energies = Object.fromEntries(job.points.map(({ name }, k) => [`energy${capital(name)}`, now[k].energy]));
     const named = Object.fromEntries(irreps.map((irrep) => [`moved${irrep}`, moved[irrep]]));
     frame.numbers({ ...energies, ...named, angle, energyMoved, off: off.toExponential(1), atom: job.labels[which] });
+    const [scalars, ...directions] = irreps;
     frame.show({
-      "turned by": `${signed(angle, 0)}°`,
-      ...Object.fromEntries(irreps.map((irrep) => [`${irrep} changed by`, signed(moved[irrep], 1)])),
-      "differs from D times before by": off.toExponential(0).replace("-", "\u2212"),
-      "energies changed by": `${signed(energyMoved, 3)} eV`,
+      "turned by": `${signed(angle, 0)}°`, "energies changed by": `${signed(energyMoved, 3)} eV`,
+      [scalars]: moved[scalars] < ROUNDING ? "as before" : "not as before",
+      [directions.join(" and ")]: off < ROUNDING ? "D times before" : "not D times before",
     });
   };
 
@@ -99,9 +99,10 @@ molnetLive.figures.points = async (element) => {
 
   begin();
   await choose(atom);
-  scene.onturn = async () => {
-    await later();
-    frame.tell("0e stands still, and so do all six energies; 1o and 2e turn.");
+  scene.onturn = () => {
+    later();
+    const back = Math.round(degrees(scene.rotation())) === 0;
+    frame.tell(back ? "As before the turn." : "0e stands still, and so do all six energies; 1o and 2e turn.");
   };
   const atoms = frame.choice({
     label: "atom", options: Object.fromEntries(job.labels.map((label) => [label, label])), value: job.labels[atom],
@@ -123,6 +124,12 @@ molnetLive.figures.points = async (element) => {
   frame.ready();
 };
 
+function degrees(R) {
+  // By how much a rotation turns
+  const cosine = (R[0][0] + R[1][1] + R[2][2] - 1) / 2;
+  return (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, cosine)));
+}
+
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
 function places(x) {
@@ -136,16 +143,16 @@ class Bars {
     this.points = points, this.shown = shown;
     const high = TOP + points.length * ROW;
     this.box = draw(parent, "svg", { viewBox: `0 0 370 ${high}`, role: "img", class: "live-bars" });
-    this.word("before: outlined; now: filled", ENERGY, 10, { "text-anchor": "end", "font-size": 10.5, opacity: 0.8 });
-    for (const irrep of Object.keys(shown)) this.word(irrep, LEFT[irrep], 26, { "font-weight": 700 });
-    this.word("energy (eV)", ENERGY, 26, { "font-size": 11.5, "text-anchor": "end" });
+    this.word("before: outlined; now: filled", ENERGY, 12, { "text-anchor": "end", "font-size": 12, opacity: 0.8 });
+    for (const irrep of Object.keys(shown)) this.word(irrep, LEFT[irrep], 32, { "font-size": 13, "font-weight": 700 });
+    this.word("energy (eV)", ENERGY, 32, { "text-anchor": "end" });
     this.rows = points.map(({ name, layer, layers }, k) => {
       const y = TOP + (k + 0.5) * ROW, groups = {};
-      this.word(name, 0, y - 1, { "font-size": 13 });
-      this.word(`layer ${layer} of ${layers}`, 0, y + 12, { "font-size": 10, opacity: 0.8 });
+      this.word(name, 0, y - 1, { "font-size": 14 });
+      this.word(`layer ${layer} of ${layers}`, 0, y + 14, { opacity: 0.8 });
       for (const [irrep, channels] of Object.entries(shown)) {
         const n = channels * (2 * parseInt(irrep) + 1), x = LEFT[irrep];
-        const none = this.word("none", x, y + 4, { "font-size": 11, opacity: 0.8 });
+        const none = this.word("none", x, y + 4, { opacity: 0.8 });
         const { gray } = molnetLive.style;
         const line = draw(this.box, "line", { x1: x - 3, x2: x + n * STEP, y1: y, y2: y, stroke: gray });
         const bars = Array.from({ length: n }, (_, b) => {
@@ -155,7 +162,7 @@ class Bars {
         });
         groups[irrep] = { none, line, bars, y };
       }
-      return { groups, energy: this.word("", ENERGY, y + 4, { "font-size": 12.5, "text-anchor": "end" }) };
+      return { groups, energy: this.word("", ENERGY, y + 4, { "font-size": 13, "text-anchor": "end" }) };
     });
   }
 

@@ -20,12 +20,12 @@ molnetLive.figures.separation = (element) => {
       card.dataset.told = told.has(job.pairs[k]) ? "yes" : "no";
       card.lastElementChild.textContent = job.verdicts[k][card.dataset.told];
     });
-    const least = Math.min(...found.filter((d) => d > job.different));
+    const one = 1 / Math.min(...found.filter((d) => d > job.different));
     const place = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
     frame.numbers({ ...place, told: [...told].join("; ") });
     frame.show({
       "told apart": `${told.size} of ${job.pairs.length}`,
-      "smallest relative difference of these": told.size ? least.toExponential(0).replace("-", "\u2212") : "–",
+      "told apart by at least": told.size ? `1 part in ${rounded(one)}` : "–",
     });
   };
 
@@ -50,7 +50,18 @@ molnetLive.figures.separation = (element) => {
     paint();
     shown = told;
   });
+  frame.copy(() => {
+    const [layers, correlation, l_max] = Object.values(values);
+    return job.python.join("\n").replace("SETTINGS", `layers=${layers}, correlation=${correlation}, l_max=${l_max}, `
+      + `hidden_l_max=${Math.min(l_max, 1)}`);
+  }, "Copy as Python");
   paint();
   shown = told;
   frame.ready();
 };
+
+function rounded(n) {
+  // To two digits, in words where it is long
+  if (n >= 1e6) return `${Number((n / 1e6).toPrecision(2))} million`;
+  return Number(n.toPrecision(2)).toLocaleString("en").replace(",", "\u00a0");
+}
