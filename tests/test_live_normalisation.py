@@ -10,8 +10,8 @@ from dmol_molnet import datasets
 pytestmark = needs_live
 
 BESIDE = {
-    **dict.fromkeys(["shift", "scale", "sums over neighbours", "weight of forces"], ("normalisation", "base")),
-    **dict.fromkeys(["norm of layers", "weights"], ("layers", "base")),
+    **dict.fromkeys(["shift", "labels", "scale", "sums divided by", "weight of forces"], ("normalisation", "base")),
+    **dict.fromkeys(["norm", "sums over channels", "silu"], ("layers", "base")),
     **dict.fromkeys(["nonlinearity", "norm, no gates"], ("layers", "linear")),
 }
 
@@ -53,25 +53,23 @@ def promise(experiment, name):
 
 def test_every_choice_of_both_experiments_is_there(chapter):
     for experiment in ("normalisation", "layers"):
-        names = {name for _, of, base, options in chapter.GROUPS if of == experiment for name in (base, *options)}
+        names = {name for _, of, base, _, options in chapter.GROUPS if of == experiment for name in (base, *options)}
         assert names == set(datasets.experiment(experiment)["choices"])
-    assert {name: (of, base) for name, of, base, _ in chapter.GROUPS} == BESIDE
+    assert {name: (of, base) for name, of, base, *_ in chapter.GROUPS} == BESIDE
+    picked = [option for *_, options in chapter.GROUPS for option in options]
+    assert len(set(picked)) == len(picked)  # one menu has them all
 
 
 def test_by_the_keys_each_choice_shows_its_runs(tab, chapter):
-    figure, hidden = tab.locator("#live-runs"), []
-    outer = figure.get_by_role("group", name="changed:")
-    outer.get_by_role("radio", name="shift", exact=True).focus()
-    for k, (name, experiment, beside, options) in enumerate(chapter.GROUPS):
-        if k:
-            outer.get_by_role("radio", checked=True).focus()
-            tab.keyboard.press("ArrowDown")
-        inner = figure.get_by_role("group", name=f"{name}:", exact=True)
-        for n, option in enumerate(options):
-            if n:
-                inner.get_by_role("radio", checked=True).focus()
+    figure, hidden, heights = tab.locator("#live-runs"), [], set()
+    figure.get_by_label("changed").focus()
+    for name, experiment, beside, _, options in chapter.GROUPS:
+        for option in options:
+            if (name, option) != (chapter.GROUPS[0][0], chapter.FIRST):
                 tab.keyboard.press("ArrowDown")
             told = said(figure)
+            heights.add(figure.bounding_box()["height"])
+            assert figure.get_by_label("changed").evaluate("it => it.selectedOptions[0].text").startswith(f"{name}: ")
             assert (told["choice"], told["base"], told["experiment"]) == (option, beside, experiment)
             lost = sum(run.get("diverged", False) for run in datasets.experiment(experiment)["choices"][option]["runs"])
             assert told["diverged"] == str(lost)
@@ -88,6 +86,7 @@ def test_by_the_keys_each_choice_shows_its_runs(tab, chapter):
             if told["promise"] == "broken" and "larger" not in (told["energies"], told["forces"]):
                 hidden.append(option)
             marks_lie_on_their_axes(figure, chapter, experiment, option, beside)
+    assert len(heights) == 1
     assert hidden == ["shift-molecule", "pointwise"]  # as the chapter says
     figure.get_by_role("button", name="Reset").click()
     assert said(figure)["choice"] == chapter.FIRST
@@ -105,7 +104,7 @@ def marks_lie_on_their_axes(figure, chapter, experiment, option, beside):
         for name in (beside, option):
             for value in measured(experiment, name, key):
                 share = (np.log10(value) - strip["from"]) / (strip["to"] - strip["from"]) if value else 0
-                expected.append((name, value, 62 + share * (390 - 62 - 66)))
+                expected.append((name, value, 12 + share * (390 - 12 - 66)))
     assert [mark[0] for mark in marks] == [it[0] for it in expected]
     np.testing.assert_allclose([mark[1:] for mark in marks], [it[1:] for it in expected], rtol=1e-9, atol=1e-6)
 

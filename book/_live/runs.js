@@ -5,7 +5,7 @@ import { drawing, svg } from "../../dmol_molnet/live/stage/svg.js";
 import { text } from "./shared/chart.js";
 
 const [BLUE, ORANGE] = ["#2a7fb8", "#d9822b"];
-const WIDTH = 390, LEFT = 62, RIGHT = 66, STRIP = 104;
+const WIDTH = 390, LEFT = 12, RIGHT = 66, LEGEND = 50, HIGH = 384; // px; the strips share what is high
 
 const finite = (values) => values.filter((value) => value !== null);
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -21,10 +21,9 @@ export function against(mine, theirs) {
 molnetLive.figures.runs = async (element) => {
   const job = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const frame = new Frame(element);
-  const groups = Object.fromEntries(job.groups.map((group) => [group.name, group]));
-  const home = job.groups.find((group) => job.first in group.options);
-  const box = drawing(frame.stage, { box: [0, 0, WIDTH, 4 * STRIP], label: "" });
-  let now;
+  const box = drawing(frame.stage, { box: [0, 0, WIDTH, LEGEND + HIGH], label: "" });
+  frame.list.style.flexDirection = "column"; // a line each, whatever it says
+  let now, said;
 
   const kept = (strip, name) => {
     // Whether a promise holds in all runs that have a number.
@@ -33,40 +32,41 @@ molnetLive.figures.runs = async (element) => {
     return strip.values[name].every((value, k) => value === null || off(value, k) < job.kept);
   };
 
-  const paint = (group, name) => {
-    now = group;
+  const paint = (name) => {
+    const group = (now = job.groups.find(({ options }) => name in options));
     const strips = Object.entries(job.experiments[group.experiment]), verdicts = {};
     box.replaceChildren();
-    box.setAttribute("viewBox", `0 0 ${WIDTH} ${strips.length * STRIP}`);
+    box.append(mark(BLUE, LEFT, 11, true), text(`unchanged: ${group.beside}`, LEFT + 14, 15.5));
+    box.append(mark(ORANGE, LEFT, 33, false), text(`${group.name}: ${group.options[name]}`, LEFT + 14, 37.5));
     strips.forEach(([key, strip], n) => {
       if (strip.promise) verdicts[key] = kept(strip, name) ? "kept" : "broken";
       else verdicts[key] = against(strip.values[name], strip.values[group.base]);
-      draw(strip, n * STRIP, group.base, name, verdicts[key]);
+      draw(strip, LEGEND + (n * HIGH) / strips.length, group.base, name, verdicts[key]);
     });
     const values = (key) => job.experiments[group.experiment][key].values[name];
     const lost = values("energy_rmse").filter((value) => value === null);
     const gone = `${lost.length} of ${values("energy_rmse").length} trainings diverged`;
-    const promises = strips.filter(([, strip]) => strip.promise).map(([key]) => verdicts[key]);
-    const broken = lost.length ? "nothing to be told" : promises.includes("broken") ? "broken" : "kept";
+    const off = strips.filter(([key]) => verdicts[key] === "broken").map(([, strip]) => strip.promise).join(", ");
+    const promise = lost.length ? "nothing to be told" : off ? "broken" : "kept";
     const [energy, force] = ["energy_rmse", "force_rmse"].map((key) => (lost.length ? "" : mean(finite(values(key)))));
     frame.numbers({
       choice: name, base: group.base, experiment: group.experiment, energyError: energy, forceError: force,
-      energies: verdicts.energy_rmse, forces: verdicts.force_rmse, promise: broken, diverged: String(lost.length),
+      energies: verdicts.energy_rmse, forces: verdicts.force_rmse, promise, diverged: String(lost.length),
     });
     frame.show({
-      "energies": lost.length ? gone : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
-      "forces": lost.length ? "none" : `${shown(force, "meV/Å")}, ${verdicts.force_rmse}`, "promises": broken,
-      beside: `${group.base}: ${group.beside}`,
+      "energies off by": lost.length ? gone : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
+      "forces off by": lost.length ? "none" : `${shown(force, "meV/Å")}, ${verdicts.force_rmse}`,
+      "promises": promise === "broken" ? `broken: ${off}` : promise,
     });
     const each = (strip) => finite(strip.values[name]).map((value) => shown(value, strip.unit)).join(", ");
     const all = strips.map(([, strip]) => `${strip.words} ${each(strip) || "no number"}`).join("; ");
     box.setAttribute("aria-label", `Beside ${group.beside}: ${group.name}, ${group.options[name]}. ${all}`);
-    frame.said = `${group.name}, ${group.options[name]}: ` + (lost.length ? `${gone}.`
-      : `errors of energies ${verdicts.energy_rmse}, of forces ${verdicts.force_rmse}; promises ${broken}.`);
+    said = lost.length ? `${gone}.` : `Errors of energies ${verdicts.energy_rmse}, of forces ${verdicts.force_rmse}; `
+      + (off ? `the promise of ${off} is broken.` : "no promise is broken.");
   };
 
   const draw = (strip, top, base, name, verdict) => {
-    // One quantity: an axis in powers of ten, and a mark for each run, those of the base above.
+    // One quantity: an axis in powers of ten, and a mark for each run, those without the change above.
     // A zero stands where the axis begins.
     const share = (value) => (Math.log10(value) - strip.from) / (strip.to - strip.from);
     const x = (value) => LEFT + (value === 0 ? 0 : share(value) * (WIDTH - LEFT - RIGHT));
@@ -81,46 +81,37 @@ molnetLive.figures.runs = async (element) => {
       box.append(svg("path", { ...ink, d: `M${LEFT} ${bottom}v6` }));
       box.append(text("0", LEFT, bottom + 20, { "text-anchor": "middle" }));
     }
-    const rows = [[base, base, top + 34, BLUE], [name, "changed", top + 56, ORANGE]];
-    for (const [which, words, y, color] of rows) {
+    for (const [which, y, color] of [[base, top + 34, BLUE], [name, top + 56, ORANGE]]) {
       const lost = strip.values[which].filter((value) => value === null).length;
-      box.append(text(words, 0, y + 4.5));
       const line = { d: `M${LEFT} ${y}H${WIDTH - RIGHT}`, stroke: molnetLive.style.gray, "stroke-width": 0.6 };
       const note = `${lost} of ${strip.values[which].length} diverged: no number`;
       box.append(lost ? text(note, LEFT + 8, y + 4.5, { "font-weight": 700 }) : svg("path", line));
-      for (const value of finite(strip.values[which])) {
-        const style = { fill: "none", stroke: color, "stroke-width": 2.2, "data-run": which, "data-value": value };
-        box.append(which === base ? svg("circle", { ...style, cx: x(value), cy: y, r: 5.5 })
-          : svg("rect", { ...style, x: x(value) - 5, y: y - 5, width: 10, height: 10 }));
-      }
+      for (const value of finite(strip.values[which]))
+        box.append(mark(color, x(value), y, which === base, { "data-run": which, "data-value": value }));
     }
     if (finite(strip.values[name]).length)
       box.append(text(verdict, WIDTH - RIGHT + 8, top + 60.5, { "font-weight": 700 }));
   };
 
-  const picked = () => {
-    const group = groups[which.value], { pick } = picks[which.value];
-    for (const [name, { box: fields }] of Object.entries(picks)) fields.hidden = name !== which.value;
-    paint(group, pick.value);
-  };
-  const acted = () => (picked(), frame.tell(frame.said));
-  const names = Object.fromEntries(job.groups.map(({ name }) => [name, name]));
-  const which = frame.choice({ label: "changed:", options: names, value: home.name, act: acted });
-  const picks = Object.fromEntries(job.groups.map((group) => {
-    const value = group === home ? job.first : Object.keys(group.options)[0];
-    const pick = frame.choice({ label: `${group.name}:`, options: group.options, value, act: acted });
-    return [group.name, { pick, box: frame.controls.lastElementChild, first: value }];
-  }));
-  frame.reset(() => {
-    which.set(home.name);
-    for (const { pick, first } of Object.values(picks)) pick.set(first);
-    picked();
+  const listed = job.groups.flatMap(({ name, options }) => (
+    Object.entries(options).map(([key, words]) => [key, `${name}: ${words}`])));
+  const which = frame.choice({
+    label: "changed", options: Object.fromEntries(listed), value: job.first,
+    act: (name) => (paint(name), frame.tell(said)),
   });
+  frame.reset(() => (which.set(job.first), paint(job.first)));
   frame.copy(() => [
     "from dmol_molnet import datasets",
     `found = datasets.experiment("${now.experiment}")["choices"]["${element.dataset.choice}"]`,
     'print(found["value"], *found["runs"], sep="\\n")',
   ].join("\n"), "Copy how to read these runs");
-  picked();
+  paint(job.first);
   frame.ready();
 };
+
+function mark(color, x, y, round, more = {}) {
+  // A run: without the change round, with it square
+  const style = { fill: "none", stroke: color, "stroke-width": 2.2, ...more };
+  return round ? svg("circle", { ...style, cx: x, cy: y, r: 5.5 })
+    : svg("rect", { ...style, x: x - 5, y: y - 5, width: 10, height: 10 });
+}
