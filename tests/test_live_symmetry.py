@@ -137,13 +137,15 @@ def test_the_report_is_that_of_python(tab, monkeypatch, capsys, chapter, data):
     for key in ("mirror", "shift", "renumber"):
         figure.get_by_role("checkbox", name=key).focus()
         tab.keyboard.press("Space")
-    wrong = {}
+    wrong, heights = {}, {figure.bounding_box()["height"]}
     for name in NAMES:
         figure.locator(f"input[value={name}]").check()
         assert said(figure)["function"] == name
+        heights.add(figure.bounding_box()["height"])
         lines = printed(monkeypatch, capsys, chapter, data, R, name)
         assert reported(figure) == lines
         wrong[name] = [line.split()[0] for line in lines if "WRONG" in line]
+    assert len(heights) == 1  # there is room for each report
     assert not any(wrong[name] for name in ("energy", "forces", "dipole"))
     assert wrong["dense"] == ["permuted", "translated", "rotated", "mirrored"]
     assert wrong["distance_list"] == ["permuted"]

@@ -54,10 +54,10 @@ molnetLive.figures.cutoff = async (element) => {
     const before = r < cutoff;
     r = Math.round(100 * Math.min(Math.max(to, first), last)) / 100;
     const { now, jumps } = paint(), crossed = before !== r < cutoff;
-    const where = `${r.toFixed(2)} ångström, ${r < cutoff ? "inside the cutoff" : "beyond the cutoff"}`;
+    const where = `${r.toFixed(2)} Å, ${r < cutoff ? "inside the cutoff" : "beyond the cutoff"}`;
     frame.tell(crossed
       ? `Through the cutoff: ${both(jumps)}.`
-      : `${where}: energy ${signed(now.energy, 3)}, force ${signed(now.force, 3)}.`);
+      : `${where}: energy ${signed(now.energy, 3)} eV, force ${signed(now.force, 3)} eV/Å.`);
   };
 
   const slider = frame.slider({
@@ -104,8 +104,10 @@ molnetLive.figures.cutoff = async (element) => {
   frame.ready();
 };
 
-const said = (what, jump) => (Math.abs(jump) < 1e-6 ? `${what} does not jump` : `${what} jumps by ${signed(jump, 3)}`);
-const both = ({ energyJump, forceJump }) => `${said("the energy", energyJump)}, ${said("the force", forceJump)}`;
+const said = (what, jump, unit) => (
+  Math.abs(jump) < 1e-6 ? `${what} does not jump` : `${what} jumps by ${signed(jump, 3)} ${unit}`);
+const both = ({ energyJump, forceJump }) => (
+  `${said("the energy", energyJump, "eV")}, ${said("the force", forceJump, "eV/Å")}`);
 
 function sampled(pair, ending, [first, last]) {
   // Curves of filters, energy and force, in two pieces, so that no line is drawn along a jump: [[[r, value], …], …]

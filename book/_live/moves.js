@@ -51,7 +51,7 @@ molnetLive.figures.moves = async (element) => {
       moved: Object.keys(made).filter((key) => made[key]).join(" "),
     });
     frame.show({
-      "moved, then asked": few(found.after), "asked, then moved": few(found.expected),
+      "copy": few(found.after), "original, moved": few(found.expected),
       "the law": found.right ? "holds" : `broken by ${few([found.difference])} ${about.unit}`,
     });
     const verdict = found.right ? "the answer follows" : "the answer does not follow";
@@ -87,7 +87,28 @@ molnetLive.figures.moves = async (element) => {
     paint();
   });
 
-  begin(), paint();
+  const room = () => {
+    // As much as the longest answers take, so that nothing jumps
+    const parts = [frame.stage.lastElementChild, frame.list, frame.body.querySelector(".moves-report")];
+    const kept = { name, made }, heights = parts.map(() => 0);
+    for (const part of parts) Object.assign(part.style, { minHeight: "", alignContent: "start" });
+    made = { permuted: true, translated: true, mirrored: true };
+    for (name of Object.keys(job.functions)) {
+      paint();
+      parts.forEach((part, k) => (heights[k] = Math.max(heights[k], part.getBoundingClientRect().height)));
+    }
+    ({ name, made } = kept), paint();
+    parts.forEach((part, k) => (part.style.minHeight = `${heights[k]}px`));
+  };
+  let width;
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width === width) return;
+    width = contentRect.width;
+    room();
+  });
+
+  begin(), room();
+  resized.observe(frame.body);
   frame.ready();
 };
 
@@ -176,7 +197,7 @@ function written(frame) {
   const box = document.createElement("div"), words = document.createElement("div");
   box.className = "moves-report";
   Object.assign(box.style, { font: "min(0.8rem, 3.1vw)/1.5 monospace", margin: "0.6rem 0", overflowWrap: "anywhere" });
-  frame.list.after(box);
+  frame.buttons.after(box);
   return (call, lines) => {
     words.textContent = call;
     box.replaceChildren(words, ...lines.flatMap(({ name, numbers = "", verdict, right, hint }) => {
