@@ -19,7 +19,7 @@ import typer
 from packaging.requirements import Requirement
 
 import dmol_molnet
-from dmol_molnet import cli_potential
+from dmol_molnet import cli_labels, cli_potential
 from dmol_molnet.files import read_molecule
 from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 
@@ -224,6 +224,7 @@ for _command in (
     cli_potential.relax,
     cli_potential.md,
     cli_potential.live,
+    cli_labels.label,
 ):
     app.command()(_command)
 

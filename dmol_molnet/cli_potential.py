@@ -128,11 +128,11 @@ def train(
     """
     began = time.monotonic() - BEYOND
     output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
-    _check_output(output, (".keras",), "a potential")
+    check_output(output, (".keras",), "a potential")
     if history is not None:
-        _check_output(history, (".json", ".csv"), "a history")
+        check_output(history, (".json", ".csv"), "a history")
     checkpoint = output.with_name(output.name + ".checkpoint.npz") if checkpoint is None else checkpoint
-    _check_output(checkpoint, (), "a checkpoint")
+    check_output(checkpoint, (), "a checkpoint")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise InputError(f"--minutes is a positive number, not {minutes:g}")
     if minutes is None and epochs is None:
@@ -308,7 +308,7 @@ def relax(
     """
     for path in (output, trajectory):
         if path is not None:
-            _check_output(path, (".xyz", ".extxyz"), "a geometry")
+            check_output(path, (".xyz", ".extxyz"), "a geometry")
     if not 0 < fmax < float("inf"):
         raise InputError(f"--fmax is a positive force in eV/Å, not {fmax:g}")
     atoms = _atoms(model, molecule)
@@ -358,7 +358,7 @@ def live(
       dmol-molnet live acac.keras "C/C(O)=C/C(C)=O" -o enol.html
       dmol-molnet live acac.keras relaxed.xyz -o cold.html --temperature 50
     """
-    _check_output(output, (".html", ".htm"), "a page")
+    check_output(output, (".html", ".htm"), "a page")
     if not 0 <= temperature <= 600:
         raise InputError(f"--temperature is from 0 to 600 K, not {temperature:g}")
     if molecule is None:
@@ -403,7 +403,7 @@ def md(
       dmol-molnet md acac.keras run.xyz -o more.xyz --picoseconds 10
       dmol-molnet md acac.keras relaxed.xyz -o run.xyz --nve --timestep 0.25
     """
-    _check_output(output, (".xyz", ".extxyz"), "a trajectory")
+    check_output(output, (".xyz", ".extxyz"), "a trajectory")
     for name, value in (("--picoseconds", picoseconds), ("--timestep", timestep), ("--friction", friction)):
         if not 0 < value < float("inf"):
             raise InputError(f"{name} is a positive number, not {value:g}")
@@ -636,7 +636,7 @@ def _load(path: Path):
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def _check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
+def check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
     """Refuse a file that could not be written in the end."""
     if endings and path.suffix.lower() not in endings:
         raise InputError(f"{what} is written into a file that ends in {' or '.join(endings)}, not {quoted(str(path))}")

@@ -22,7 +22,7 @@ import contextvars
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -698,12 +698,13 @@ def _nearest_image(molecule: Molecule) -> float:
     return min((x for x in np.linalg.norm(shifts, axis=-1) if x > 1e-9), default=np.inf)
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write a file at once or not at all."""
+def write_whole(path: str | Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file at once or not at all, from bytes or from parts that need not be in memory together."""
     path = Path(path)
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        new.write_bytes(content)
+        with new.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -22,10 +22,13 @@ ORDER = [
     "datasets",
     "calculator",
     "dynamics",
+    "vibrations",
+    "labels",
     "figures",
     "live",
     "exercises",
     "cli_potential",
+    "cli_labels",
     "cli",
 ]
 """The modules from top to bottom: each may import only from those before it."""

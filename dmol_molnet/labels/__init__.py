@@ -1,0 +1,1 @@
+"""Labelled frames of many molecules, made in parallel: which molecules, which frames, and the work of it."""
