@@ -19,11 +19,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import covalent_radii
 from ase.io import write
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import BFGS
 from scipy.spatial.distance import pdist
 
-from dmol_molnet import vibrations
+from dmol_molnet import dynamics, vibrations
 from dmol_molnet.labels.calculators import Method
 from dmol_molnet.molecules import InputError, Molecule
 
@@ -77,7 +76,7 @@ def frames(molecule: Molecule, plan: Plan, method: Method, seed: int | tuple[int
         Failed: something does not converge, a bond breaks, a label is no number.
     """
     rng = np.random.default_rng(seed)
-    found, minima = [], []
+    found, minima, constitution = [], [], {"smiles": molecule.to_smiles()} if len(molecule.bonds) else {}
     for k in range(plan.conformers if molecule.positions is None else 1):
         start = molecule if molecule.positions is not None else _embedded(molecule, int(rng.integers(2**31)))
         atoms, energy = _relaxed(start, method)
@@ -85,7 +84,7 @@ def frames(molecule: Molecule, plan: Plan, method: Method, seed: int | tuple[int
             continue
         minima.append((energy, atoms))
         found += [
-            _labelled(x, atoms.numbers, molecule.charge, method, conformer=k, **how)
+            _labelled(x, atoms.numbers, molecule.charge, method, **constitution, conformer=k, **how)
             for x, how in _around(atoms, plan, method, rng)
         ]
     return found
@@ -131,13 +130,13 @@ def _around(atoms: ase.Atoms, plan: Plan, method: Method, rng: np.random.Generat
                 continue
             atoms.positions = x
             _displace(atoms, modes, T, rng)
-            MaxwellBoltzmannDistribution(atoms, temperature_K=T, rng=rng)
-            dynamics = Langevin(
+            dynamics.heat(atoms, T, rng)
+            langevin = Langevin(
                 atoms, TIMESTEP * units.fs, temperature_K=T, friction=FRICTION / units.fs, rng=rng, fixcm=False
             )
-            dynamics.run(WAIT)
+            langevin.run(WAIT)
             for _ in range(plan.moved):
-                dynamics.run(plan.spacing)
+                langevin.run(plan.spacing)
                 if _bonds(atoms) != bonds:
                     break  # a molecule that reacts is another one
                 yield atoms.positions.copy(), {"kind": "moved", "temperature": T}

@@ -2,8 +2,8 @@
 
 What a killed command has done stands in a journal beside the output, an SQLite file (`OUTPUT.journal`): the same
 command goes on from it.  A worker that dies takes one molecule with it, which is done again elsewhere; one that kills
-its workers time and again is listed as failed.  A molecule's frames follow from its SMILES or geometry, the plan and the
-seed alone, and the output holds them in the order of the molecules: so it is the same for one worker and for many.
+its workers time and again is listed as failed.  A molecule's frames follow from its SMILES or geometry, the plan and
+the seed alone, and the output holds them in the order of the molecules: it is the same for one worker and for many.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import logging
 import sqlite3
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -142,38 +144,58 @@ def _spread(
         from distributed import as_completed
     except ImportError:
         raise InputError("labelling needs Dask: pip install 'dmol-molnet[data]'") from None
-    tasks, numbers = iter(tasks), {}
+    arguments, waiting, suspects, alone, numbers = dict(tasks), deque(k for k, _ in tasks), [], None, {}
     with _client(workers, scheduler) as client:
         results, threads, counted = as_completed(), 1, -1.0
 
+        def submit(k: int) -> int:
+            future = client.submit(one, *arguments[k], pure=False)
+            numbers[future] = k
+            results.add(future)
+            return k
+
         def give() -> None:
-            nonlocal threads, counted
+            nonlocal alone, threads, counted
             if time.monotonic() - counted > 1.0:  # workers come and go
                 threads, counted = max(sum(client.nthreads().values()), 1), time.monotonic()
-            while len(numbers) < AHEAD * threads and (task := next(tasks, None)) is not None:
-                future = client.submit(one, *task[1], pure=False)
-                numbers[future] = task[0]
-                results.add(future)
+            while waiting and len(numbers) < AHEAD * threads:
+                submit(waiting.popleft())
+            if suspects and not numbers:
+                alone = submit(suspects.pop())
 
         give()
         for future in results:
             k = numbers.pop(future)
-            yield k, _result(future, versions)
+            if k != alone and _killed(future):
+                suspects.append(k)  # it may only have waited on a worker that another task killed: once more, alone
+            elif (result := _result(future, versions)) is not None:
+                yield k, result
+            elif client.status == "running":
+                waiting.appendleft(k)  # it was done, but its worker died before it could tell
+            else:
+                raise InputError("the scheduler of Dask is gone; the same command goes on where this one was")
             give()
 
 
-def _result(future, versions: str) -> Result:
-    """What came back, or what became of it."""
+def _killed(future) -> bool:
+    return future.status == "error" and type(future.exception()).__name__ == "KilledWorker"
+
+
+def _result(future, versions: str) -> Result | None:
+    """What came back, or what became of it; None if it is lost."""
     if future.status in ("cancelled", "lost"):
-        raise InputError("the scheduler of Dask is gone; the same command goes on where this one was")
+        return None
     if future.status == "error":
-        error = future.exception()
-        if type(error).__name__ == "KilledWorker":
+        if _killed(future):
             return Result("", 0, "each worker that was given it died", 0.0, versions)
+        error = future.exception()
         if isinstance(error, ImportError):
             raise InputError(f"a worker of Dask cannot import what labels: {error}")
         return Result("", 0, f"{type(error).__name__}: {' '.join(str(error).split())}", 0.0, versions)
-    result = future.result()
+    try:
+        result = future.result()
+    except CancelledError:
+        return None
     if result.versions != versions:
         raise InputError(f"a worker has {result.versions}, and this machine {versions}: install the same on both")
     return result
