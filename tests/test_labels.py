@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,11 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from dmol_molnet import Molecule
+from dmol_molnet.cli import main
 from dmol_molnet.files import read_molecules
-from dmol_molnet.labels import Method, Plan, constitutions, frames, label
+from dmol_molnet.labels import Method, Plan, constitutions, frames, label, work
 from dmol_molnet.labels.frames import Failed
+from dmol_molnet.labels.work import Journal
 from dmol_molnet.molecules import InputError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before tblite: molecules this small are slower with more threads
@@ -241,10 +243,10 @@ def test_nothing_but_failures_is_an_error_that_names_one(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["data.xyz.failed.csv"]
 
 
-def command(path, *more, molecules=TESTS / "small.smi"):
+def command(path, molecules):
     return [
         *(sys.executable, "-m", "dmol_molnet", "label", str(molecules), "-o", str(path), "--seed", "5"),
-        *("--temperatures", "300", "--displaced", "1", "--moved", "1", "--workers", "1", *more),
+        *("--temperatures", "300", "--displaced", "1", "--moved", "1", "--workers", "1"),
     ]
 
 
@@ -259,10 +261,8 @@ def running(arguments, **options):
     try:
         yield process
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.communicate()
 
 
@@ -280,16 +280,15 @@ def smiles(tmp_path):
     return path
 
 
-def test_a_killed_command_goes_on_where_it_was(whole, smiles, tmp_path):
+def test_a_killed_command_goes_on_where_it_was(smiles, tmp_path):
     path, journal = tmp_path / "data.xyz", tmp_path / "data.xyz.journal"
-    arguments = [*command(path, molecules=smiles), "--temperatures", "300"]
+    arguments = command(path, smiles)
     with running(arguments) as process:
         until(lambda: journal.exists() and len(_done(journal)) >= 2)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert not path.exists()
-    before = len(_done(journal))
-    assert 2 <= before < len(SMALL) or before == len(SMALL)
+    assert len(_done(journal)) >= 2
     with running(arguments) as process:
         out, error = process.communicate(timeout=120)
     assert (process.returncode, error) == (0, "")
@@ -309,3 +308,167 @@ def _done(journal):
         return []
     finally:
         copy.unlink()
+
+
+def test_another_commands_journal_is_not_used(tmp_path):
+    path = tmp_path / "data.xyz"
+    with Journal(path, "another command"):
+        pass
+    with pytest.raises(InputError, match="another command"):
+        label(SMALL, path, SHORT, workers=1)
+    assert Path(f"{path}.journal").exists()
+
+
+def test_two_labelings_into_one_file(tmp_path):
+    path = tmp_path / "data.xyz"
+    with Journal(path, "the first"):
+        code = (
+            "import sys; from dmol_molnet.labels import label; from dmol_molnet.molecules import InputError\n"
+            "try: label(['C'], sys.argv[1])\n"
+            "except InputError as error: print(error)"
+        )
+        with running([sys.executable, "-c", code, str(path)]) as process:
+            out, error = process.communicate(timeout=60)
+    assert out.startswith("another process labels into '"), error
+    assert out.endswith("data.xyz'\n")
+
+
+def test_a_file_that_is_there_is_not_touched(tmp_path):
+    path = tmp_path / "data.xyz"
+    path.write_text("mine")
+    with pytest.raises(InputError, match="is there"):
+        label(SMALL, path)
+    assert path.read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_ends_in_one_sentence_and_loses_nothing(smiles, tmp_path):
+    """A limit on the size of files stands in for a disk that fills while results come."""
+    path = tmp_path / "data.xyz"
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from dmol_molnet.labels import work\n"
+        "keep = work.Journal.keep\n"
+        "def full(journal, k, result):\n"
+        "    if k == 2: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))\n"
+        "    keep(journal, k, result)\n"
+        "work.Journal.keep = full\n"
+        "from dmol_molnet.cli import main; main(sys.argv[1:])"
+    )
+    arguments = command(path, smiles)
+    with running([sys.executable, "-c", code, *arguments[3:]]) as process:
+        _, error = process.communicate(timeout=120)
+    assert process.returncode == 2, error
+    assert len(error.splitlines()) == 1
+    assert "cannot be written" in error
+    assert "the same command goes on" in error
+    done = len(_done(Path(f"{path}.journal")))
+    assert done >= 1
+    with running(arguments) as process:
+        _, error = process.communicate(timeout=120)
+    assert (process.returncode, error) == (0, "")
+    assert len(read_molecules(str(path)).molecules) == 18
+
+
+# ------------------------------------------------------------------------------------------------ a cluster
+
+
+@contextmanager
+def scheduler(workers, path=()):
+    """A scheduler of Dask on loopback with workers, each a process; yields its address and the process."""
+    dask = str(Path(sys.executable).with_name("dask"))
+    with running([dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]) as process:
+        address = next(word for line in process.stderr for word in line.split() if word.startswith("tcp://"))
+        with ExitStack() as stack:
+            env = {"PYTHONPATH": os.pathsep.join([*path, str(TESTS.parent), str(TESTS)]), "OMP_NUM_THREADS": "1"}
+            for _ in range(workers):
+                started = [dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--death-timeout", "30"]
+                stack.enter_context(running(started, env=env))
+            yield address, process
+
+
+def test_workers_of_a_cluster_make_the_same_file(whole, tmp_path):
+    with scheduler(2) as (address, _):
+        label(SMALL, tmp_path / "data.xyz", SHORT, seed=5, scheduler=address)
+    assert (tmp_path / "data.xyz").read_bytes() == whole.read_bytes()
+
+
+def test_a_scheduler_that_is_killed_ends_in_one_sentence_and_the_same_command_goes_on(tmp_path):
+    path = tmp_path / "data.xyz"
+    slow = ours("Slow", seconds=0.05)
+    with scheduler(1) as (address, process), pytest.raises(InputError, match="the scheduler of Dask is gone"):
+        label(
+            SMALL, path, SHORT, slow, seed=5, scheduler=address,
+            progress=lambda done, failed, of: os.kill(process.pid, signal.SIGKILL) if done == 2 else None,
+        )  # fmt: skip
+    assert not path.exists()
+    counts = []
+    label(SMALL, path, SHORT, slow, seed=5, workers=1, progress=lambda *told: counts.append(told))
+    assert counts[0][0] >= 2
+    assert len(read_molecules(str(path)).molecules) == 18
+
+
+def test_workers_with_another_version_are_refused(tmp_path):
+    other = tmp_path / "other" / "dmol_molnet-9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: dmol-molnet\nVersion: 9.9\n")
+    with (
+        scheduler(1, [str(other.parent)]) as (address, _),
+        pytest.raises(InputError, match=r"a worker has dmol-molnet 9\.9.*this machine"),
+    ):
+        label(["C"], tmp_path / "data.xyz", SHORT, scheduler=address)
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "PATIENCE", 1.0)
+    with pytest.raises(InputError, match="no scheduler of Dask answers at"):
+        label(["C"], tmp_path / "data.xyz", SHORT, scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="no scheduler of Dask answers at"):
+        label(["C"], tmp_path / "data.xyz", SHORT, scheduler="nonsense")
+    with scheduler(0) as (address, _), pytest.raises(InputError, match="has no worker"):
+        label(["C"], tmp_path / "data.xyz", SHORT, scheduler=address)
+    with pytest.raises(InputError, match="a scheduler has its own"):
+        label(["C"], tmp_path / "data.xyz", SHORT, workers=2, scheduler="tcp://127.0.0.1:9")
+
+
+# ------------------------------------------------------------------------------------------------ the command
+
+
+def test_the_command_says_what_it_did(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["label", "CO", "-o", str(tmp_path / "a.xyz"), "--temperatures", "", "--workers", "1", "--json"])
+    assert not ended.value.code
+    said = json.loads(capsys.readouterr().out)
+    assert (said["molecules"], said["frames"], said["failed"]) == (1, 1, 0)
+    assert len(read_molecules(str(tmp_path / "a.xyz")).molecules) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["label", "C(", "-o", "a.xyz"], "is not a SMILES"),
+        (["label", "bad.smi", "-o", "a.xyz"], "'bad.smi', line 2: "),
+        (["label", "empty.smi", "-o", "a.xyz"], "holds no SMILES"),
+        (["label", "C", "-o", "a.txt"], "ends in .xyz"),
+        (["label", "C", "-o", "no/a.xyz"], "no folder"),
+        (["label", "C", "-o", "a.xyz", "--temperatures", "hot"], "such as 300,600"),
+        (["label", "C", "-o", "a.xyz", "--temperatures", "-5"], "positive numbers in K"),
+        (["label", "C", "-o", "a.xyz", "--calculator-options", "[1]"], "a JSON object"),
+        (["label", "C", "-o", "a.xyz", "--calculator-options", "{"], "a JSON object"),
+        (["label", "C", "-o", "a.xyz", "--calculator", "nonsense"], "module:class"),
+        (["label", "organic", "-o", "a.xyz", "--heavy-atoms", "1", "--count", "9"], "there are 3 molecules"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.smi").write_text("CC ethane\nC1C broken\n")
+    Path("empty.smi").write_text("\n")
+    before = sorted(os.listdir())
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    out, error = capsys.readouterr()
+    assert not out
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert sorted(os.listdir()) == before

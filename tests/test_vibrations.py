@@ -4,8 +4,8 @@ import ase
 import numpy as np
 import pytest
 from ase import units
-from ase.vibrations import Vibrations
 from ase.calculators.calculator import Calculator, all_changes
+from ase.vibrations import Vibrations
 from scipy.spatial.transform import Rotation
 
 from dmol_molnet import Molecule, vibrations
