@@ -46,6 +46,10 @@ _BOND_SIDES = {"STEREOZ": 1, "STEREOCIS": 1, "STEREOE": 2, "STEREOTRANS": 2}
 # Names that RDKit gives to what a Molecule writes as numbers.
 
 
+NEAR = 1.25
+"""How much farther than the sum of their covalent radii two atoms may be and still count as bonded."""
+
+
 class InputError(ValueError):
     """Bad input; its message is one sentence that names the input and says what would be right."""
 
@@ -360,6 +364,20 @@ class Molecule:
             if positions is None:
                 raise InputError(f"neither MMFF94 nor UFF has parameters for every atom of {self}")
         return replace(self, positions=positions, **moved)
+
+    def with_bonds(self) -> Molecule:
+        """The same atoms, with single bonds between those nearer than `NEAR` times the sum of their covalent radii.
+
+        Raises:
+            InputError: there are no positions.
+        """
+        from ase.data import covalent_radii
+
+        if self.positions is None:
+            raise InputError(f"{self} has no positions; embed() gives it some")
+        x, radii = self.positions, NEAR * covalent_radii[self.numbers]
+        near = np.linalg.norm(x[:, None] - x, axis=-1) < radii[:, None] + radii
+        return Molecule(self.numbers, x, np.argwhere(np.triu(near, 1)))
 
     # ------------------------------------------------------------------ what molecules turn into
 

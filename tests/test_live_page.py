@@ -15,10 +15,9 @@ from playwright.sync_api import sync_playwright
 
 from dmol_molnet import InputError, Molecule, cli, datasets, live
 from dmol_molnet.figures.draw import ELEMENT_COLORS, HIGHLIGHT, OTHER_ELEMENT
-from dmol_molnet.figures.space import OTHER_RADIUS, RADII
+from dmol_molnet.figures.space import OTHER_RADIUS, RADII, upright
 from dmol_molnet.figures.style import COLORS, GRAY, IDENTITY, ON_COLOR
 from dmol_molnet.live import bundle
-from dmol_molnet.live.page import upright, with_bonds
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.potential import Normalisation, Potential
 
@@ -75,7 +74,7 @@ def test_it_is_seen_from_where_one_sees_most_and_is_no_mirror_image():
 
 
 def test_bonds_are_where_atoms_are_near():
-    assert with_bonds(WATER).bonds.tolist() == [[0, 1], [0, 2]]
+    assert WATER.with_bonds().bonds.tolist() == [[0, 1], [0, 2]]
 
 
 @needs_node

@@ -16,7 +16,7 @@ from dmol_molnet.counterexamples import Pair, k_chains, pair
 from dmol_molnet.figures.clouds import cloud
 from dmol_molnet.figures.space import in_space
 from dmol_molnet.figures.style import GRAY, Picture, ink, new, show
-from dmol_molnet.live.page import Figure, with_bonds
+from dmol_molnet.live.page import Figure
 from dmol_molnet.nn.design_space import NAMES, build, defaults
 from dmol_molnet.nn.graph import MolecularGraph, lengths, pair_vectors
 from dmol_molnet.nn.potential import Normalisation, Potential
@@ -119,7 +119,7 @@ def points_still() -> Picture:
     turned = symmetry.moved(methanol(), first_turn())
     (before, now), energies = carried([methanol(), turned])
     figure, axes = new(7.6, 3.6, ncols=2, width_ratios=[1, 1.7])
-    in_space(with_bonds(turned), axes[0], numbered=True)
+    in_space(turned.with_bonds(), axes[0], numbered=True)
     bars(axes[1], before, now, energies)
     words = (
         "Methanol, turned; beside it the features of its carbon under six untrained networks, as bars. Those of 0e are "
@@ -136,7 +136,7 @@ def points() -> dict:
         "labels": [f"{symbol}{k}" for k, symbol in enumerate(molecule.symbols)],
         "numbers": molecule.numbers.tolist(),
         "positions": molecule.positions.ravel().tolist(),
-        "bonds": with_bonds(molecule).bonds.tolist(),
+        "bonds": molecule.with_bonds().bonds.tolist(),
         "reach": [round(far + 0.7, 2), round(far + 0.5, 2)],
         "points": [
             {"name": name, "model": f"point-{name}", "layer": layer_shown(name), "layers": defaults(name)["layers"]}

@@ -9,7 +9,8 @@ import numpy as np
 
 from dmol_molnet import Molecule, datasets, dynamics
 from dmol_molnet.calculator import MolnetCalculator
-from dmol_molnet.live.page import Figure, at_work, python_lines, still, upright
+from dmol_molnet.figures.space import upright
+from dmol_molnet.live.page import Figure, at_work, python_lines, still
 from dmol_molnet.nn import pretrained
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -94,6 +95,16 @@ def _free(center: np.ndarray, distance: float, others: np.ndarray) -> np.ndarray
     angles = np.pi / 2 - np.arange(24) * np.pi / 12  # upwards, if all are as good
     points = center + distance * np.stack([np.cos(angles), np.sin(angles)], axis=-1)  # [24, 2]
     return points[np.argmax(np.linalg.norm(points[:, None] - others, axis=-1).min(axis=1, initial=9.0))]
+
+
+def upright(molecule: Molecule) -> Molecule:
+    """The molecule about its middle, turned to where one sees most of it: longest along x, thinnest along z."""
+    x = molecule.positions - molecule.positions.mean(axis=0)
+    axes = np.linalg.eigh(x.T @ x)[1][:, ::-1]  # columns, the longest first
+    signs = np.where(axes[np.abs(axes).argmax(axis=0), range(3)] < 0, -1.0, 1.0)  # the same on every machine
+    axes = axes * signs
+    axes[:, 2] *= np.linalg.det(axes)  # a rotation, or a molecule would become its mirror image
+    return replace(molecule, positions=x @ axes, energy=None, forces=None)
 
 
 def matrix(

@@ -16,7 +16,6 @@ import numpy as np
 from ase import units
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import covalent_radii
 from ase.io import write
 from ase.md.langevin import Langevin
 from ase.optimize import BFGS
@@ -190,11 +189,8 @@ def _calculator(method: Method, atoms: ase.Atoms, **options) -> Calculator:
     return method.calculator(charge, int(atoms.numbers.sum()) - charge, **options)
 
 
-def _bonds(atoms: ase.Atoms) -> set[tuple[int, int]]:
-    """Pairs nearer than 1.3 times the sum of their covalent radii."""
-    radii = covalent_radii[atoms.numbers]
-    near = atoms.get_all_distances() < 1.3 * (radii[:, None] + radii)
-    return {(i, j) for i, j in np.argwhere(np.triu(near, 1)).tolist()}
+def _bonds(atoms: ase.Atoms) -> list[list[int]]:
+    return Molecule(atoms.numbers, atoms.positions).with_bonds().bonds.tolist()
 
 
 def _alike(a: ase.Atoms, b: ase.Atoms) -> bool:

@@ -11,19 +11,19 @@ import html
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_masses, covalent_radii
 
-from dmol_molnet.figures.space import OTHER_RADIUS, RADII, in_space
+from dmol_molnet.figures.space import OTHER_RADIUS, RADII, in_space, upright
 from dmol_molnet.figures.style import Picture, new
 from dmol_molnet.figures.style import show as as_picture
 from dmol_molnet.files import write_whole
 from dmol_molnet.live.bundle import HERE, scripts
 from dmol_molnet.live.exporter import export
-from dmol_molnet.molecules import InputError, Molecule
+from dmol_molnet.molecules import NEAR, InputError, Molecule
 from dmol_molnet.nn.potential import Potential
 
 FIGURE = """<div class="live-figure" id="live-{name}" data-figure="{script}" data-state="still" role="group" \
@@ -34,9 +34,6 @@ aria-labelledby="live-{name}-question">
 <p class="live-without" hidden></p>
 <noscript><p>This figure moves where scripts run; the picture says the same.</p></noscript>
 {data}</div>"""
-
-NEAR = 1.25
-"""How much farther than the sum of their covalent radii two atoms may be and still show a bond."""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -110,23 +107,6 @@ def model_script(name: str, file: bytes) -> str:
     return f'molnetLive.files[{key}]="{base64.b64encode(file).decode()}";\nmolnetLive.have({key});\n'
 
 
-def upright(molecule: Molecule) -> Molecule:
-    """The molecule about its middle, turned to where one sees most of it: longest along x, thinnest along z."""
-    x = molecule.positions - molecule.positions.mean(axis=0)
-    axes = np.linalg.eigh(x.T @ x)[1][:, ::-1]  # columns, the longest first
-    signs = np.where(axes[np.abs(axes).argmax(axis=0), range(3)] < 0, -1.0, 1.0)  # the same on every machine
-    axes = axes * signs
-    axes[:, 2] *= np.linalg.det(axes)  # a rotation, or a molecule would become its mirror image
-    return replace(molecule, positions=x @ axes, energy=None, forces=None)
-
-
-def with_bonds(molecule: Molecule) -> Molecule:
-    """With a bond wherever two atoms are as near as bonded ones, `NEAR` times the sum of their covalent radii."""
-    x, radii = molecule.positions, NEAR * covalent_radii[molecule.numbers]
-    near = np.linalg.norm(x[:, None] - x, axis=-1) < radii[:, None] + radii
-    return Molecule(molecule.numbers, x, np.argwhere(np.triu(near, 1)))
-
-
 def python_lines(molecule: Molecule, imported: str, potential: str) -> str:
     """The three lines that reproduce what a figure shows, with POSITIONS for the coordinates.
 
@@ -188,7 +168,7 @@ def still(molecule: Molecule, forces: np.ndarray, name: str) -> Picture:
     arrows = [(x, 0.5 * f, "full") for x, f in zip(starts, forces, strict=True)]
     right, up = reach(molecule)
     _, ax = new(6.0, 6.0 * up / right)
-    drawing = in_space(with_bonds(molecule), ax, arrows=arrows, reach=right)
+    drawing = in_space(molecule.with_bonds(), ax, arrows=arrows, reach=right)
     ax.set_ylim(-up, up)
     strongest = sizes.max(initial=0)
     return as_picture(drawing, f"{name}: its atoms, and the forces on them as arrows, at most {strongest:.2f} eV/Å")
