@@ -223,6 +223,7 @@ for _command in (
     cli_potential.evaluate,
     cli_potential.relax,
     cli_potential.md,
+    cli_potential.vibrations,
     cli_potential.live,
     cli_labels.label,
 ):

@@ -1,4 +1,4 @@
-"""The commands `train`, `evaluate`, `relax`, `md` and `live` of `dmol-molnet`.
+"""The commands `train`, `evaluate`, `relax`, `md`, `vibrations` and `live` of `dmol-molnet`.
 
 Bad input is told before TensorFlow starts, where it can be; nothing is written but whole files.
 """
@@ -37,7 +37,12 @@ NoCheck = Annotated[
     bool, typer.Option("--no-check", help="Do not compare labels to find wrong units, nor charges of one composition.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A potential that `train` has written: .keras.")]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="A potential that `train` has written, .keras; or schnet or mace, which ship."
+    ),
+]
 Start = Annotated[
     str,
     typer.Argument(
@@ -140,7 +145,7 @@ def train(
     reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
     built = {"channels": channels, "layers": layers, "cutoff": cutoff}
     if start is not None:
-        _check_model(start)
+        start = _check_model(start)
         if told := [f"--{name}" for name, value in built.items() if value is not None]:
             raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
     free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
@@ -259,7 +264,7 @@ def evaluate(
       dmol-molnet evaluate acac.keras acetylacetone:test_600K --json
       dmol-molnet evaluate ethanol.keras test.xyz --energy-unit kcal/mol
     """
-    _check_model(model)
+    model = _check_model(model)
     reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
     files = reading.files(data)
     for name, molecules in files.items():
@@ -334,6 +339,83 @@ def relax(
         raise typer.Exit(1)
 
 
+def vibrations(
+    model: Model,
+    molecule: Start,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write frequencies and displacements into this file: .json.")
+    ] = None,
+    film: Annotated[
+        Path | None, typer.Option(help="Write a film of one vibration into this file: .gif, .mp4 or .png.")
+    ] = None,
+    mode: Annotated[int, typer.Option(help="Which one; 1 is the softest.")] = 1,
+    fmax: Annotated[float, typer.Option(help="The molecule is relaxed to this force first, eV/Å.")] = 0.001,
+    step: Annotated[float, typer.Option(help="Of differences of forces, Å.")] = 0.005,
+    as_json: AsJson = False,
+) -> None:
+    """Relax a molecule and print its harmonic frequencies and its zero-point energy.
+
+    Frequencies are in 1/cm, from the Hessian by differences of forces; imaginary ones, of a geometry that is no
+    minimum, are told as negative, and end with exit code 1.
+
+    \b
+    Examples:
+      dmol-molnet vibrations mace "C/C(O)=C/C(C)=O"
+      dmol-molnet vibrations mace relaxed.xyz --film stretch.gif --mode 39
+      dmol-molnet vibrations acac.keras relaxed.xyz -o modes.json
+    """
+    for name, value in (("--fmax", fmax), ("--step", step)):
+        if not 0 < value < float("inf"):
+            raise InputError(f"{name} is a positive number, not {value:g}")
+    if output is not None:
+        check_output(output, (".json",), "what was found")
+    if film is not None:
+        from dmol_molnet.figures.film import destination
+
+        destination(film, (".gif", ".mp4", ".png"))
+    atoms = _atoms(model, molecule)
+    if not len(atoms) or atoms.pbc.any():
+        raise InputError("vibrations are those of a molecule, not of a crystal")
+    from dmol_molnet import dynamics
+    from dmol_molnet import vibrations as harmonic
+
+    relaxed = dynamics.relax(atoms, fmax)
+    if not relaxed.converged:
+        raise InputError(f"the molecule does not relax: the largest force is still {relaxed.largest_force:.4f} eV/Å")
+    if sys.stderr.isatty():
+        with typer.progressbar(length=3 * len(atoms), label="differences", file=sys.stderr) as bar:
+            hessian = harmonic.hessian(atoms, step, lambda done, of: bar.update(1))
+    else:
+        hessian = harmonic.hessian(atoms, step)
+    found = harmonic.modes(hessian, atoms.positions, atoms.get_masses())
+    numbers = {
+        "energy": relaxed.energy,
+        "zero_point_energy": found.zero_point_energy,
+        "frequencies": found.frequencies.tolist(),
+    }
+    if output is not None:
+        geometry = {"symbols": atoms.get_chemical_symbols(), "positions": atoms.positions.tolist()}
+        units = {"energy": "eV", "frequencies": "1/cm", "positions": "Å", "displacements": "1/sqrt(u)"}
+        more = {"displacements": found.displacements.tolist(), "units": units}
+        write_whole(output, (json.dumps(numbers | geometry | more) + "\n").encode())
+    if film is not None:
+        from dmol_molnet.figures import vibration
+
+        vibration(Molecule.from_ase(atoms), found, mode).save(film)
+    if as_json:
+        print(json.dumps(numbers))
+    else:
+        name, cells = atoms.get_chemical_formula(), [f"{k:>4} {f:>8.1f}" for k, f in enumerate(found.frequencies, 1)]
+        print(f"{name}: {len(cells)} vibrations, 1/cm; zero-point energy {found.zero_point_energy:.4f} eV")
+        for k in range(0, len(cells), 5):
+            print("".join(cells[k : k + 5]))
+        for path in filter(None, (output, film)):
+            print(f"{path}: {'vibration ' + str(mode) if path == film else 'frequencies and displacements'}")
+    if found.frequencies.min(initial=0.0) < 0:
+        print("dmol-molnet: no minimum: an imaginary frequency is told as a negative one", file=sys.stderr)
+        raise typer.Exit(1)
+
+
 def live(
     model: Model,
     molecule: Annotated[
@@ -362,14 +444,13 @@ def live(
     if not 0 <= temperature <= 600:
         raise InputError(f"--temperature is from 0 to 600 K, not {temperature:g}")
     if molecule is None:
-        _check_model(model)
-        start, potential = None, _load(model)
+        start, potential = None, _load(_check_model(model))
     else:
         atoms = _atoms(model, molecule)
         start, potential = Molecule.from_ase(atoms), atoms.calc.potential
     from dmol_molnet import live
 
-    page = live.show(potential, start, path=str(model), temperature=temperature)
+    page = live.show(potential, start, path=str(_check_model(model)), temperature=temperature)
     page.save(output)
     print(f"{output}: {page.title}, {len(page.text.encode()) / 1e6:.1f} MB; open it in a browser")
 
@@ -599,7 +680,7 @@ def _atoms(model: Path, molecule: str):
     """Atoms of ASE with the potential as their calculator."""
     from dmol_molnet.files import read_atoms
 
-    _check_model(model)
+    model = _check_model(model)
     start = read_atoms(molecule)
     potential = _load(model)
     from dmol_molnet.calculator import MolnetCalculator
@@ -610,10 +691,13 @@ def _atoms(model: Path, molecule: str):
     return start
 
 
-def _check_model(path: Path) -> None:
-    """Refuse what is certainly no potential, before TensorFlow is started."""
+def _check_model(path: Path) -> Path:
+    """Where a potential is that is named by its file or as it ships; what is certainly none is refused at once."""
     if not path.is_file():
-        raise InputError(f"there is no file {quoted(str(path))}")
+        shipped = {file.name.removesuffix(".keras"): file for file in _models().iterdir() if file.suffix == ".keras"}
+        if str(path) in shipped:
+            return shipped[str(path)]
+        raise InputError(f"there is no file {quoted(str(path))}, and no potential of that name: {', '.join(shipped)}")
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -622,6 +706,13 @@ def _check_model(path: Path) -> None:
         raise InputError(f"{quoted(str(path))} is no potential that can be read: {quoted(str(error))}") from None
     if not known:
         raise InputError(f"{quoted(str(path))} holds no potential; `dmol-molnet train` writes such files")
+    return path
+
+
+def _models() -> Path:
+    import dmol_molnet
+
+    return Path(dmol_molnet.__file__).parent / "data" / "models"
 
 
 def _load(path: Path):

@@ -25,6 +25,7 @@ from dmol_molnet.figures.style import COLORS, GRAY, Picture, Row, color, glue, n
 from dmol_molnet.figures.trees import coupling_tree
 from dmol_molnet.figures.turning import turning
 from dmol_molnet.figures.turntable import Turntable, turntable
+from dmol_molnet.figures.vibration import Vibration, vibration
 
 __all__ = [
     "COLORS",
@@ -36,6 +37,7 @@ __all__ = [
     "Story",
     "Table",
     "Turntable",
+    "Vibration",
     "animate",
     "around",
     "brackets",
@@ -69,4 +71,5 @@ __all__ = [
     "turntable",
     "unfolding",
     "vector_map",
+    "vibration",
 ]

@@ -99,12 +99,17 @@ def _free(center: np.ndarray, distance: float, others: np.ndarray) -> np.ndarray
 
 def upright(molecule: Molecule) -> Molecule:
     """The molecule about its middle, turned to where one sees most of it: longest along x, thinnest along z."""
+    return turn_upright(molecule)[0]
+
+
+def turn_upright(molecule: Molecule) -> tuple[Molecule, np.ndarray]:
+    """As `upright`, and the rotation [3, 3] that rows of vectors are multiplied by to follow."""
     x = molecule.positions - molecule.positions.mean(axis=0)
     axes = np.linalg.eigh(x.T @ x)[1][:, ::-1]  # columns, the longest first
     signs = np.where(axes[np.abs(axes).argmax(axis=0), range(3)] < 0, -1.0, 1.0)  # the same on every machine
     axes = axes * signs
     axes[:, 2] *= np.linalg.det(axes)  # a rotation, or a molecule would become its mirror image
-    return replace(molecule, positions=x @ axes, energy=None, forces=None)
+    return replace(molecule, positions=x @ axes, energy=None, forces=None), axes
 
 
 def matrix(
