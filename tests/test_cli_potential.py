@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dmol_molnet import Molecule, cli, datasets, nn
+from dmol_molnet import Molecule, cli, datasets, dynamics, nn, vibrations
 from dmol_molnet.molecules import SYMBOLS
 from dmol_molnet.nn.potential import Potential
 from dmol_molnet.nn.training import fit
@@ -336,6 +336,28 @@ def test_relax_and_md_follow_on_each_other(run, trained, tmp_path, monkeypatch):
     assert "stopped: " in one_line(hot, code=1)
 
 
+def test_vibrations_of_the_shipped_mace_are_those_of_its_labels(run, tmp_path, monkeypatch):
+    tblite = pytest.importorskip("tblite.ase", reason="needs tblite, of the extra `data`")
+    monkeypatch.chdir(tmp_path)
+    start = datasets.load("acetylacetone").torsion[0]
+    ase.io.write("start.xyz", start.to_ase())
+    done = run("vibrations", "mace", "start.xyz", "-o", "modes.json", "--film", "stretch.png", "--mode", 39, "--json")
+    assert done.returncode == 0, done.stderr
+    said, kept = json.loads(done.stdout), json.loads((tmp_path / "modes.json").read_text())
+    assert said == {key: kept[key] for key in said}
+    found = np.array(said["frequencies"])
+    np.testing.assert_allclose(said["zero_point_energy"], 0.5 * ase.units.invcm * found.sum(), rtol=1e-6)
+    assert np.array(kept["displacements"]).shape == (39, 15, 3)
+    assert (tmp_path / "stretch.png").stat().st_size > 1000
+    atoms = start.to_ase()
+    atoms.calc = tblite.TBLite(method="GFN2-xTB", verbosity=0)
+    dynamics.relax(atoms, 1e-3)
+    labels = vibrations.modes(vibrations.hessian(atoms), atoms.positions, atoms.get_masses())
+    error = np.abs(found - labels.frequencies)
+    assert np.median(error) < 10  # 1/cm
+    assert abs(said["zero_point_energy"] - labels.zero_point_energy) < 0.02  # eV
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 
@@ -367,6 +389,10 @@ def test_relax_and_md_follow_on_each_other(run, trained, tmp_path, monkeypatch):
         ("evaluate m.keras bare.xyz", "molecule 1 has no energy"),
         ("relax m.keras C( -o r.xyz", "not a SMILES"),
         ("relax m.keras nowhere.xyz -o r.xyz", "there is no file 'nowhere.xyz'"),
+        ("relax nowhere CCO -o r.xyz", "there is no file 'nowhere', and no potential of that name: mace, schnet"),
+        ("vibrations schnet O --fmax 0", "--fmax is a positive number, not 0"),
+        ("vibrations schnet O -o modes.txt", "ends in .json"),
+        ("vibrations schnet O --film modes.svg", "does not end in a format"),
         ("relax m.keras CO -o r.pdb", "ends in .xyz or .extxyz"),
         ("relax m.keras CO -o r.xyz --fmax 0", "--fmax is a positive force"),
         ("md m.keras CO -o r.xyz --timestep -1", "--timestep is a positive number"),

@@ -1,4 +1,4 @@
-"""A film of one vibration of a molecule: to and fro, as harmonic as its frequency says."""
+"""A film of one vibration of a molecule, as harmonic as its frequency says."""
 
 from __future__ import annotations
 

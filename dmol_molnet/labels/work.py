@@ -4,6 +4,8 @@ What a killed command has done stands in a journal beside the output, an SQLite 
 command goes on from it.  A worker that dies takes one molecule with it, which is done again elsewhere; one that kills
 its workers time and again is listed as failed.  A molecule's frames follow from its SMILES or geometry, the plan and
 the seed alone, and the output holds them in the order of the molecules: it is the same for one worker and for many.
+
+Source of Dask: Rocklin (2015), `rocklin2015dask`.
 """
 
 from __future__ import annotations
