@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from dmol_molnet import Molecule
-from dmol_molnet.cli import main
 from dmol_molnet.files import read_molecules
 from dmol_molnet.labels import Method, Plan, constitutions, frames, label, work
 from dmol_molnet.labels.frames import Failed
@@ -429,46 +427,3 @@ def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch):
         label(["C"], tmp_path / "data.xyz", SHORT, scheduler=address)
     with pytest.raises(InputError, match="a scheduler has its own"):
         label(["C"], tmp_path / "data.xyz", SHORT, workers=2, scheduler="tcp://127.0.0.1:9")
-
-
-# ------------------------------------------------------------------------------------------------ the command
-
-
-def test_the_command_says_what_it_did(tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["label", "CO", "-o", str(tmp_path / "a.xyz"), "--temperatures", "", "--workers", "1", "--json"])
-    assert not ended.value.code
-    said = json.loads(capsys.readouterr().out)
-    assert (said["molecules"], said["frames"], said["failed"]) == (1, 1, 0)
-    assert len(read_molecules(str(tmp_path / "a.xyz")).molecules) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["label", "C(", "-o", "a.xyz"], "is not a SMILES"),
-        (["label", "bad.smi", "-o", "a.xyz"], "'bad.smi', line 2: "),
-        (["label", "empty.smi", "-o", "a.xyz"], "holds no SMILES"),
-        (["label", "C", "-o", "a.txt"], "ends in .xyz"),
-        (["label", "C", "-o", "no/a.xyz"], "no folder"),
-        (["label", "C", "-o", "a.xyz", "--temperatures", "hot"], "such as 300,600"),
-        (["label", "C", "-o", "a.xyz", "--temperatures", "-5"], "positive numbers in K"),
-        (["label", "C", "-o", "a.xyz", "--calculator-options", "[1]"], "a JSON object"),
-        (["label", "C", "-o", "a.xyz", "--calculator-options", "{"], "a JSON object"),
-        (["label", "C", "-o", "a.xyz", "--calculator", "nonsense"], "module:class"),
-        (["label", "organic", "-o", "a.xyz", "--heavy-atoms", "1", "--count", "9"], "there are 3 molecules"),
-    ],
-)
-def test_wrong_use_is_told_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    Path("bad.smi").write_text("CC ethane\nC1C broken\n")
-    Path("empty.smi").write_text("\n")
-    before = sorted(os.listdir())
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    out, error = capsys.readouterr()
-    assert not out
-    assert said in error
-    assert len(error.splitlines()) == 1
-    assert sorted(os.listdir()) == before
