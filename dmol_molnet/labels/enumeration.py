@@ -65,7 +65,7 @@ def constitutions(heavy_atoms: int = 8, seed: int = 0, least: int = 1) -> Iterat
     rng = np.random.default_rng(seed)
     sizes = np.arange(least, heavy_atoms + 1)
     found, in_vain = set(), 0
-    while in_vain < 20_000:  # all that are small are found at some time
+    while in_vain < 10_000:  # all that are small are found at some time
         smiles = grown(int(rng.choice(sizes, p=1.8**sizes / (1.8**sizes).sum())), rng)
         in_vain += 1
         if smiles is not None and smiles not in found:
