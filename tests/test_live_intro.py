@@ -94,7 +94,7 @@ def test_a_proton_that_was_pulled_over_stays_there_when_it_is_cold(tab):
     dynamics.relax(atoms, fmax=0.01)
     relaxed = atoms.get_distance(10, 2), atoms.get_distance(10, 6)
     figure.get_by_role("button", name="Play", exact=True).click()
-    tab.wait_for_function("Number(document.querySelector('#live-welcome').dataset.steps) > 400", timeout=120_000)
+    tab.wait_for_function("Number(document.querySelector('#live-welcome').dataset.steps) > 400", timeout=300_000)
     figure.get_by_role("button", name="Pause", exact=True).click()
     tab.wait_for_function("document.querySelector('#live-welcome').dataset.state === 'paused'")
     x = molecule_of(figure).positions
