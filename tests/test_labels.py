@@ -4,6 +4,7 @@ import csv
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -287,7 +288,10 @@ def test_a_killed_command_goes_on_where_it_was(smiles, tmp_path):
         process.wait()
     assert not path.exists()
     assert len(_done(journal)) >= 2
-    with running(arguments) as process:
+    with socket.socket() as page, running(arguments) as process:
+        with suppress(OSError):  # where Dask has its page by default; another run may sit there already
+            page.bind(("127.0.0.1", 8787))
+            page.listen()
         out, error = process.communicate(timeout=120)
     assert (process.returncode, error) == (0, "")
     assert "18 frames of 6 molecules" in out
