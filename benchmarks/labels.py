@@ -60,7 +60,7 @@ def main():
         lines.append(f"| {workers} | {begins:.1f} | {whole:.1f} | {n / whole:.1f} | {best[1][1] / whole:.2f} times |")
     lines += [
         "",
-        f"A molecule takes {molecule:.2f} s of a worker, and {1000 * cost:.1f} ms of the process that gave the command: it",
+        f"A molecule takes {molecule:.2f} s of a worker, and {1000 * cost:.1f} ms of the command's own process: it",
         f"keeps about {molecule / cost:,.0f} workers busy, which label some {frames / len(molecules) / cost:,.0f} "
         "frames a second.",
         "",
