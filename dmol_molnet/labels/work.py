@@ -103,8 +103,8 @@ def label(
         done, failed = journal.counts()
         if progress is not None:
             progress(done, failed, len(molecules))
-        left = [k for k in range(len(molecules)) if k not in journal.done()]
-        tasks = [(k, (molecules[k], plan, method, (seed, k))) for k in left]
+        known = journal.done()
+        tasks = [(k, (x, plan, method, (seed, k))) for k, x in enumerate(molecules) if k not in known]
         for k, result in _spread(tasks, _versions(method), workers, scheduler):
             journal.keep(k, result)
             done, failed, seconds = done + 1, failed + (result.reason is not None), seconds + result.seconds
