@@ -32,6 +32,9 @@ def label(
     ),
     displaced: Annotated[int, typer.Option(min=0, help="Frames along normal modes, at each temperature.")] = 2,
     moved: Annotated[int, typer.Option(min=0, help="Frames of Langevin dynamics, at each temperature.")] = 1,
+    as_given: Annotated[
+        bool, typer.Option("--as-given", help="Label geometries where they are, and no frames around them.")
+    ] = False,
     calculator: Annotated[
         str, typer.Option(help="gfn2, or the module and class of one of ASE, as ase.calculators.emt:EMT.")
     ] = "gfn2",
@@ -55,6 +58,7 @@ def label(
       dmol-molnet label drugs.smi -o drugs.xyz --temperatures 300,1000
       dmol-molnet label organic -o organic.xyz --count 3500
       dmol-molnet label organic -o organic.xyz --count 100000 --scheduler tcp://node7:8786
+      dmol-molnet label frames.xyz -o labelled.xyz --as-given
       dmol-molnet label start.xyz -o start-gfn1.xyz --calculator-options '{"method": "GFN1-xTB"}'
     """
     check_output(output, (".xyz", ".extxyz"), "labels")
@@ -62,7 +66,7 @@ def label(
     from dmol_molnet.labels.frames import Plan
     from dmol_molnet.labels.work import label as run
 
-    plan = Plan(conformers, _numbers(temperatures), displaced, moved)
+    plan = Plan(conformers, _numbers(temperatures), displaced, moved, as_given=as_given)
     method = Method(calculator, _object(calculator_options))
     wanted = _molecules(molecules, count, heavy_atoms, seed)
     if sys.stderr.isatty():

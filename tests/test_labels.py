@@ -17,6 +17,7 @@ import pytest
 from ase import units
 from rdkit import Chem
 from rdkit.Chem import Descriptors
+from scipy.spatial.distance import pdist
 
 from dmol_molnet import Molecule
 from dmol_molnet.files import read_molecules
@@ -137,6 +138,19 @@ def test_geometries_are_their_only_conformer():
     assert len(found) == 1
     dihedral = [atoms.get_dihedral(0, 1, 2, 3) for atoms in (given.to_ase(), found[0])]
     assert abs((dihedral[0] - dihedral[1] + 180) % 360 - 180) < 30
+
+
+def test_geometries_are_labelled_where_they_are_if_asked():
+    from tblite.ase import TBLite
+
+    given = Molecule.from_smiles("OCCO").embed(7)
+    (found,) = frames(given, Plan(as_given=True), Method(), 0)
+    np.testing.assert_allclose(pdist(found.positions), pdist(given.positions), atol=1e-7)
+    again = given.to_ase()
+    again.calc = TBLite(method="GFN2-xTB", verbosity=0, accuracy=0.01)
+    np.testing.assert_allclose(found.get_potential_energy(), again.get_potential_energy(), atol=1e-5)
+    with pytest.raises(Failed, match="no geometry"):
+        frames(Molecule.from_smiles("C"), Plan(as_given=True), Method(), 0)
 
 
 def test_charges_and_odd_electrons_are_told():

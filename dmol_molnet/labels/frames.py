@@ -41,6 +41,7 @@ class Plan:
         displaced: geometries along normal modes, at each temperature.
         moved: frames of Langevin dynamics, at each temperature.
         spacing: steps of half a femtosecond from one of these to the next.
+        as_given: geometries are labelled where they are, without relaxation, and nothing around them.
     """
 
     conformers: int = 1
@@ -48,6 +49,7 @@ class Plan:
     displaced: int = 2
     moved: int = 1
     spacing: int = 60
+    as_given: bool = False
 
     def __post_init__(self):
         if self.conformers < 1 or min(self.displaced, self.moved) < 0 or self.spacing < 1:
@@ -74,6 +76,10 @@ def frames(molecule: Molecule, plan: Plan, method: Method, seed: int | tuple[int
     Raises:
         Failed: something does not converge, a bond breaks, a label is no number.
     """
+    if plan.as_given:
+        if molecule.positions is None:
+            raise Failed("it has no geometry to be labelled where it is")
+        return [_labelled(molecule.positions, molecule.numbers, molecule.charge, method, kind="given")]
     rng = np.random.default_rng(seed)
     found, minima, constitution = [], [], {"smiles": molecule.to_smiles()} if len(molecule.bonds) else {}
     for k in range(plan.conformers if molecule.positions is None else 1):
