@@ -199,7 +199,7 @@ def invariants(directions, l_max, nu):
 def choose(figure, name, l_max, nu):
     """By keys, as a reader would."""
     figure.get_by_role("radio", name=data("shell")["pairs"][name]["equal"], exact=True).check()
-    for label, value in (("l_max, degrees", l_max), ("ν, factors", nu)):
+    for label, value in (("degrees, up to l_max =", l_max), ("factors, up to ν =", nu)):
         slider = figure.get_by_role("slider", name=label)
         slider.press("Home")
         for _ in range(value - 1):
@@ -249,7 +249,7 @@ def test_what_looks_the_same_at_nu_comes_apart_at_the_next(shell, name):
             assert int(told["total"]) == sum(so3.count_symmetric(l_max, k, "0e") for k in range(1, nu + 1))
             if l_max >= 2:
                 assert first == (KINDS[name] if KINDS[name] and KINDS[name] <= nu else None)
-            shell.get_by_role("slider", name="ν, factors").press("ArrowRight")
+            shell.get_by_role("slider", name="factors, up to ν =").press("ArrowRight")
 
 
 def test_a_mirror_image_is_named(shell):
@@ -367,7 +367,7 @@ def test_b_that_a_reader_has_changed_is_of_no_pair(shell):
 def test_nothing_moves_while_one_slides(shell, tab, width):
     tab.set_viewport_size({"width": width, "height": 900})
     places = set()
-    for name in ("ν, factors", "l_max, degrees"):
+    for name in ("factors, up to ν =", "degrees, up to l_max ="):
         slider = shell.get_by_role("slider", name=name)
         for value in range(1, int(slider.get_attribute("max")) + 1):
             slider.fill(str(value))
@@ -378,8 +378,15 @@ def test_nothing_moves_while_one_slides(shell, tab, width):
     assert len(places) == 1
 
 
+def test_turning_both_changes_no_number_and_says_so(shell):
+    before = said(shell)
+    shell.get_by_role("button", name="Turn left").click()
+    assert shell.locator(".live-sentence").inner_text() == "Both environments turned: all numbers as before."
+    assert {key: said(shell)[key] for key in ("a", "b")} == {key: before[key] for key in ("a", "b")}
+
+
 def test_one_number_is_one(shell):
-    shell.get_by_role("slider", name="ν, factors").fill("1")
+    shell.get_by_role("slider", name="factors, up to ν =").fill("1")
     assert shell.locator(".live-stage p").inner_text() == "The one number is equal: not told apart."
     shell.get_by_role("button", name="Add a neighbour to b").click()
     assert shell.locator(".live-stage p").inner_text() == "The one number differs: told apart."

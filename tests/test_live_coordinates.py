@@ -121,6 +121,8 @@ def test_where_all_hear_all_schnet_moves_and_comes_back(tab, chapter):
         found[angle] = told["energySchnet"], float(told["energyMace"])
         for k, name in enumerate(("schnet", "mace")):
             assert float(found[angle][k]) == pytest.approx(exact(name, chapter.folded(angle), everyone), abs=5e-5)
+    assert float(told["heardOff"]) > 0.5  # at 60°, other pairs have the distances
+    assert float(told["listOff"]) < 1e-9
     assert found[120][0] == found[60][0]
     assert found[105][0] == found[75][0]
     assert float(found[105][0]) > float(found[120][0]) + 1

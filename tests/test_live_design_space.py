@@ -300,14 +300,14 @@ def test_sliders_by_keys_light_up_what_was_measured(tab):
         tab.wait_for_timeout(500)  # an act of its own
         tab.keyboard.press(key)
         assert agrees(figure) == place
-    sentence = "Now told apart: 2-body; 3-body; 4-body; hexagon."
+    sentence = "New: 2-body; 3-body; 4-body; hexagon. In all: 4 of 9."
     figure.locator(".live-sentence", has_text=sentence).wait_for()
     tab.wait_for_timeout(500)
     figure.get_by_role("slider", name="layers").focus()
     for _ in range(4):  # one slide: what has come apart since it began
         tab.keyboard.press("ArrowRight")
     come = told_apart()[5, 4, 3] - told_apart()[1, 4, 3]
-    sentence = f"Now told apart: {'; '.join(name for name, *_ in cards(figure) if name in come)}."
+    sentence = f"New: {'; '.join(name for name, *_ in cards(figure) if name in come)}. In all: "
     assert len(come) > 1
     figure.locator(".live-sentence", has_text=sentence).wait_for()
     figure.get_by_role("button", name="Reset").click()

@@ -425,10 +425,14 @@ def test_what_a_reader_did_is_told(tab):
 @turning
 def test_what_has_not_changed_is_not_called_other(tab, figure):
     figure.get_by_label("one direction").check()
-    slide(figure, 0)
+    slide(figure, 40)
     assert "°: other numbers of l = 2" in figure.locator(".live-sentence").inner_text()
+    slide(figure, 40)
+    assert "°: the same numbers of l = 2" in figure.locator(".live-sentence").inner_text()
     slide(figure, 0)
-    assert figure.locator(".live-sentence").inner_text().startswith("Turned by 0°: the same numbers of l = 2")
+    assert figure.locator(".live-sentence").inner_text().startswith("Not turned: each matrix is the identity")
+    told = said(figure)
+    assert told["numbers2"] == told["before2"]
 
 
 @turning

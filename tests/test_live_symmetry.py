@@ -134,7 +134,7 @@ def test_the_report_is_that_of_python(tab, monkeypatch, capsys, chapter, data):
     figure = tab.locator("#live-moves")
     figure.get_by_role("button", name="Reset").click()
     R = matrix(said(figure))
-    for key in ("mirror", "shift", "renumber"):
+    for key in ("mirror", "translate", "permute the rows"):
         figure.get_by_role("checkbox", name=key).focus()
         tab.keyboard.press("Space")
     wrong, heights = {}, {figure.bounding_box()["height"]}

@@ -44,12 +44,12 @@ molnetLive.figures.angle = async (element) => {
     tips.place(scaled([...a, ...b], ZOOM));
     [a, b].forEach((it, k) => (arrows.set(k, [0, 0, 0], scaled(it, ZOOM - radius)), feet[k].set(scaled(it, ZOOM))));
     const at = (s) => scaled(between(s), 0.8);
-    arc.set(around(at, angle)), theta.at(scaled(at(angle / 2), 1.4));
+    arc.set(around(at, angle)), theta.at(scaled(at(angle / 2), 1.4)), theta.visible(t > 12);
     sums.set(l, found, t);
     scene.describe(`Directions a, ${listed(a)}, and b, ${listed(b)}, with an angle of ${signed(t, 0)} degrees`);
     frame.numbers({ a: listed(a, 6), b: listed(b, 6), angle: t, degree: String(l) });
     frame.numbers({ products: listed(found, 6), sum, law });
-    frame.show({ "sum of the products": signed(sum), "(2l + 1) P(cos θ)": signed(law) });
+    frame.show({ "sum of the products": signed(sum), "(2l + 1) Pₗ(cos θ)": signed(law) });
     return sum;
   };
 
@@ -142,7 +142,7 @@ class Sums {
     this.moving = svg("g");
     const gray = { stroke: molnetLive.style.gray, "stroke-width": 0.025, fill: "none" };
     this.box.append(
-      text("products, added up", LEFT, -0.4, { size: 0.38, anchor: "start", bold: true }),
+      text("Yₘ(a) Yₘ(b), added up", LEFT, -0.4, { size: 0.38, anchor: "start", bold: true }),
       svg("path", { d: `M${LEFT} ${HIGH / 2}H${end}M${LEFT} 0V${HIGH}M${end - CURVE} 0V${HIGH}`, ...gray }),
       text("m", LEFT + STEPS / 2, HIGH + 0.95, { size: 0.38 }),
       text("angle θ", end - CURVE / 2, HIGH + 0.95, { size: 0.38 }), this.moving,

@@ -207,7 +207,7 @@ function chart(picture, { angles, curves }) {
   picture.append(
     text("θ", { x: x(90), y: bottom + 12, "font-size": 12 }),
     text("E on its own scale", { x: right, y: 106, "text-anchor": "end", "font-size": 11 }),
-    text("lines: Legendre polynomials; dots: from A", { x: WIDTH / 2, y: HEIGHT - 7, "font-size": 11.5 }),
+    text("lines: from the angle; dots: from A", { x: WIDTH / 2, y: HEIGHT - 7, "font-size": 11.5 }),
   );
   const rules = [[8, 84], [112, bottom]].map(([y1, y2]) => svg("line", { ...gray, "stroke-dasharray": "3 3", y1, y2 }));
   const dots = curves.map(() => svg("circle", { r: 4, fill: "currentColor" }));
@@ -243,7 +243,7 @@ function numbers(table, job) {
     products[l] = cell(table, COLUMNS[3], middle);
   }
   const end = y(rows.length - 1) + ROW / 2;
-  for (const [words, from, to] of [["turn with the whole", 0, 2], ["stay", 3, 3]]) {
+  for (const [words, from, to] of [["l = 1, 2 turn with the whole", 0, 2], ["stay", 3, 3]]) {
     const [x1, x2] = [COLUMNS[from], COLUMNS[to] + CELL];
     table.append(
       svg("line", { x1, x2, y1: end + 5, y2: end + 5, stroke: style.gray }),

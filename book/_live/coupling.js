@@ -6,7 +6,7 @@ import { Bars, ROW, Squares, listed, place, read, text } from "./shared/signs.js
 import { axes, byHand, drop, lobesOf, tilt, yzx } from "./shared/turns.js";
 import { about, apply, cross, dot, norm, scaled } from "./shared/vectors.js";
 
-const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symmetric rest"];
+const TITLES = ["l = 0: a · b / √3", "l = 1: a × b / √2", "l = 2: symm., traceless"];
 const COLUMNS = [1.7, 5.3, 9.8], WIDE = 12.4; // of the drawing: the middles of the three, and its width
 const ZOOM = 1.6, REACH = 4.4; // Å of the scene for a vector of 1, and to its edge
 const SIZE = 1.25; // of the tips
@@ -56,11 +56,11 @@ molnetLive.figures.coupling = async (element) => {
   };
 
   const told = () => {
-    const [one, three, five] = found.map((it) => norm(it)), small = 0.005;
+    const [one, three, five] = found.map((it) => dot(it, it)), small = 2.5e-5;
     if (five < small) return "A vector without length has no products.";
     if (one < small) return "Perpendicular: the number of l = 0 is gone, the others stay.";
     if (three < small) return "Along one line: the three of l = 1 are gone, the others stay.";
-    return `Lengths of the one, the three and the five: ${[one, three, five].map((it) => signed(it)).join(", ")}.`;
+    return `Squares of the one, the three and the five: ${[one, three, five].map((it) => signed(it)).join(", ")}.`;
   };
   const put = (key, to) => {
     // No longer than the longest.

@@ -12,6 +12,7 @@ const LINES = { cosine: ["#5a9a3c", "none"], kink: ["#d9822b", "7 4"], jump: ["#
 const WIDTH = 400, LEFT = 62, RIGHT = 390, FROM = -0.35, TO = 6; // px, and Å from edge to edge
 const STRIP = 74, CHART = 104, GAP = 16, HEIGHT = STRIP + 3 * (CHART + GAP) + 34;
 const ATOMS = 46, BALL = 0.55, FORCE = 9; // px from above, Å, Å an eV/Å
+const PAUSE = 700; // ms between two acts
 const PIECES = 160, INSIDE = 1e-9; // of a curve up to the cutoff; Å before it
 const DOTTED = { stroke: style.gray, "stroke-width": 1.2, "stroke-dasharray": "2 3" };
 const across = (r) => LEFT + ((r - FROM) / (TO - FROM)) * (RIGHT - LEFT);
@@ -22,7 +23,7 @@ molnetLive.figures.cutoff = async (element) => {
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   Object.assign(picture.style, { maxWidth: "30rem", touchAction: "pan-y pinch-zoom", cursor: "ew-resize" });
   frame.stage.append(picture);
-  let ending = "jump", r = job.begin;
+  let ending = "jump", r = job.begin, moved = -PAUSE, crossed = false; // when, and whether through the cutoff
 
   const charts = job.charts.map((one, k) => chart(picture, one, STRIP + k * (CHART + GAP), cutoff));
   const atoms = strip(picture, cutoff);
@@ -42,7 +43,7 @@ molnetLive.figures.cutoff = async (element) => {
     frame.numbers({ ending, distance: r, ...now, filters: now.filters.map((w) => w.toFixed(6)).join(" "), ...jumps });
     frame.show({
       "energy": `${signed(now.energy, 3)} eV`, "force on H": `${signed(now.force, 3)} eV/Å`,
-      "at the cutoff, the energy jumps by": `${signed(jumps.energyJump, 3)} eV`,
+      "going out, the energy jumps by": `${signed(jumps.energyJump, 3)} eV`,
       "the force by": `${signed(jumps.forceJump, 3)} eV/Å`,
     });
     picture.setAttribute("aria-label", `O, and H at ${r.toFixed(2)} Å, ${r < cutoff ? "inside" : "beyond"} the cutoff; `
@@ -53,10 +54,13 @@ molnetLive.figures.cutoff = async (element) => {
   const go = (to) => {
     const before = r < cutoff;
     r = Math.round(100 * Math.min(Math.max(to, first), last)) / 100;
-    const { now, jumps } = paint(), crossed = before !== r < cutoff;
-    const where = `${r.toFixed(2)} Å, ${r < cutoff ? "inside the cutoff" : "beyond the cutoff"}`;
+    const { now, jumps } = paint(), inside = r < cutoff, at = performance.now();
+    if (before !== inside) crossed = true;
+    else if (at - moved > PAUSE) crossed = false; // another act
+    moved = at;
+    const where = `${r.toFixed(2)} Å, ${inside ? "inside" : "beyond"} the cutoff`;
     frame.tell(crossed
-      ? `Through the cutoff: ${both(jumps)}.`
+      ? `${where}. On the way ${inside ? "in" : "out"}, ${both(jumps, inside ? -1 : 1)}.`
       : `${where}: energy ${signed(now.energy, 3)} eV, force ${signed(now.force, 3)} eV/Å.`);
   };
 
@@ -68,7 +72,7 @@ molnetLive.figures.cutoff = async (element) => {
     act: (name) => {
       ending = name;
       const { jumps } = paint();
-      frame.tell(`With a ${name}, at the cutoff: ${both(jumps)}.`);
+      frame.tell(`With a ${name}, going out: ${both(jumps)}.`);
     },
   });
   frame.reset(() => {
@@ -106,8 +110,8 @@ molnetLive.figures.cutoff = async (element) => {
 
 const said = (what, jump, unit) => (
   Math.abs(jump) < 1e-6 ? `${what} does not jump` : `${what} jumps by ${signed(jump, 3)} ${unit}`);
-const both = ({ energyJump, forceJump }) => (
-  `${said("the energy", energyJump, "eV")}, ${said("the force", forceJump, "eV/Å")}`);
+const both = ({ energyJump, forceJump }, way = 1) => (
+  `${said("the energy", way * energyJump, "eV")}, ${said("the force", way * forceJump, "eV/Å")}`);
 
 function sampled(pair, ending, [first, last]) {
   // Curves of filters, energy and force, in two pieces, so that no line is drawn along a jump: [[[r, value], …], …]

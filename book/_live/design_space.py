@@ -203,6 +203,8 @@ def verdict(name: str, told: bool) -> str:
     if told:
         return "\N{CHECK MARK} told apart"
     relation = pair_named(name).relation
+    if relation == "the same":
+        relation = "one structure, twice"
     return "= equal" if relation == "different" else f"= equal: {relation}"
 
 

@@ -81,8 +81,9 @@ molnetLive.figures.messages = async (element) => {
       text, fill: fills.elements[it.symbols[v]] ?? fills.otherElement, ringed: v === chosen, faint: !know.includes(v),
     })), `${label}: after ${t} layers, ${know.length} of ${names.length} atoms know of ${names[chosen]}`);
     const one = names[chosen];
-    heading.textContent = `Features ${t ? `after layer ${t}` : "at the start"}. Influence of ${one}: the sizes of all ` +
-      `slopes of a row by the start of ${one}, added up (no unit; 0 is none).`;
+    const when = t ? `h after layer ${t}, of random weights` : "at the start";
+    heading.textContent = `Features ${when}. Influence of ${one}: ` +
+      `how strongly a row answers to the start of ${one}, Σ |∂h / ∂h(${one}, start)|; 0 is not at all.`;
     const columns = t ? features[t][0].map((_, f) => `h${"₁₂₃₄₅₆"[f]}`) : elements;
     head.replaceChildren(...["atom", ...columns, `influence of ${one}`].map((words) => {
       const cell = make("th");

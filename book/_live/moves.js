@@ -8,7 +8,7 @@ const { style } = molnetLive;
 const APART = 3.35, REACH = [6.75, 3.3]; // Å from the middle to each molecule, and to the edges
 const LONGEST = 1.9, NUMBER = 0.32, SIZE = 0.65; // Å: arrows at most, from an atom to its row's number; balls are small
 const STEP = Math.PI / 12, FRONT = 0.25; // radians a button; Å by which the narrow arrows lie before the broad ones
-const NAMES = { permuted: "renumbered", translated: "shifted", mirrored: "mirrored" };
+const NAMES = { permuted: "permuted", translated: "translated", mirrored: "mirrored" };
 const CODE = { scalar: "", vector: ', "vector"' };
 
 molnetLive.figures.moves = async (element) => {
@@ -33,7 +33,7 @@ molnetLive.figures.moves = async (element) => {
     const move = { R: matrix, shift: made.translated ? job.shift : null, order: made.permuted ? job.order : null };
     const copy = moved(first, move), found = judge(ask, first, about, move);
     const [here, there] = [first, copy].map((m) => arrowsOf(asked, name, m));
-    const unit = LONGEST / Math.max(...here.map((one) => Math.hypot(...one)));
+    const unit = LONGEST / (Math.max(...here.map((one) => Math.hypot(...one))) || 1);
     // Arrows of forces are given by row; that of a whole molecule starts at the atom in the middle.
     const expected = here.map((one) => apply(matrix, one));
     sides[0].place(first, here, unit), sides[1].place(copy, there, unit, expected);
@@ -50,8 +50,10 @@ molnetLive.figures.moves = async (element) => {
       matrix: matrix.flat().map((value) => value.toFixed(9)).join(" "),
       moved: Object.keys(made).filter((key) => made[key]).join(" "),
     });
+    const rows = name === "forces" ? " (row 0)" : "";
+    frame.list.replaceChildren();
     frame.show({
-      "copy": few(found.after), "original, moved": few(found.expected),
+      [`copy${rows}`]: few(found.after), [`original, moved${rows}`]: few(found.expected),
       "the law": found.right ? "holds" : `broken by ${few([found.difference])} ${about.unit}`,
     });
     const verdict = found.right ? "the answer follows" : "the answer does not follow";
@@ -70,11 +72,12 @@ molnetLive.figures.moves = async (element) => {
     options: Object.fromEntries(Object.entries(job.functions).map(([key, { words }]) => [key, words])),
     act: (key) => ((name = key), frame.tell(`Asked for the ${job.functions[key].words}: ${paint()}.`)),
   });
-  const ticks = { mirrored: "mirror", translated: "shift", permuted: "renumber" };
+  const ticks = { mirrored: "mirror", translated: "translate", permuted: "permute the rows" };
   const checks = Object.entries(ticks).map(([key, label]) => {
     const act = (yes) => ((made[key] = yes), frame.tell(`${yes ? "Now" : "No longer"} ${NAMES[key]}: ${paint()}.`));
     return frame.check({ label, act });
   });
+  frame.sliders.append(...frame.controls.querySelectorAll(".live-check")); // by the picture, which they change
   frame.turns(scene);
   const group = frame.buttons.querySelector(".live-turns");
   group.setAttribute("aria-label", "Turn the copy");
@@ -115,6 +118,7 @@ molnetLive.figures.moves = async (element) => {
 function arrowsOf(asked, name, m) {
   // By atom [A, 3]: forces, or of the whole molecule, at the atom in the middle
   const { answer, forces } = asked[name](m), found = m.who.map(() => [0, 0, 0]);
+  if (name === "twisted") return found; // its arrows would hide what only its energy says
   m.who.forEach((atom, row) => (found[atom] = forces ? forces[row] : atom ? [0, 0, 0] : answer));
   return found;
 }

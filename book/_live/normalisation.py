@@ -56,7 +56,7 @@ STRIPS = {
         ("energy_rmse", "test: energies are off by", "meV"),
         ("force_rmse", "test: forces are off by", "meV/Å"),
         ("two_molecules_minus_each", "promise: two molecules far apart, less each alone", "meV"),
-        ("derivative_force_rmse", "promise: slopes of the energy are off as forces are", "meV/Å"),
+        ("derivative_force_rmse", "promise: slopes are off exactly as forces are", "meV/Å"),
     ),
     "layers": (
         ("energy_rmse", "test: energies are off by", "meV"),

@@ -68,7 +68,7 @@ molnetLive.figures.points = async (element) => {
     frame.show({
       "turned by": `${signed(angle, 0)}°`, "energies changed by": `${signed(energyMoved, 3)} eV`,
       [scalars]: moved[scalars] < ROUNDING ? "as before" : "not as before",
-      [directions.join(" and ")]: off < ROUNDING ? "D times before" : "not D times before",
+      [directions.join(" and ")]: off < ROUNDING ? "turned: D times what they were" : "not D times what they were",
     });
   };
 

@@ -48,7 +48,7 @@ molnetLive.figures.prism = async (element) => {
   });
   frame.stage.append(Object.assign(document.createElement("p"), {
     className: "live-caption",
-    textContent: "A line joins two atoms that hear each other; its length is the distance heard.",
+    textContent: "Atoms hear each other along lines, thick ones if bonded; a line is as long as the distance heard.",
   }));
   const potentials = await Promise.all(job.models.map(async ({ model, name, color, dash }) => ({
     name, model, engine: await computer(model),
@@ -80,6 +80,8 @@ molnetLive.figures.prism = async (element) => {
       x = folded(angle, job.axes);
       const e = await energies(x), change = e.map((value, p) => value - zero[p]);
       const off = Math.max(...heard().map((pair) => Math.abs(distance(x, pair) - distance(start, pair))));
+      const sorted = (y) => heard().map((pair) => distance(y, pair)).sort((a, b) => a - b), before = sorted(start);
+      const list = Math.max(...sorted(x).map((value, n) => Math.abs(value - before[n])));
       molecule.place(x);
       for (const { pair: [i, j], line } of thin) line.set([at(x, i), at(x, j)]);
       for (const { pair: [i, j], line } of broken) line.set(pieces(at(x, i), at(x, j)));
@@ -89,15 +91,19 @@ molnetLive.figures.prism = async (element) => {
       const push = (Math.max(0, APART - Math.abs(lower)) / 2) * (lower < 0 ? -1 : 1);
       potentials.forEach(({ mark }, p) => mark.set(angle, change[p], p ? -push : push));
       frame.numbers({
-        angle, energySchnet: e[0], energyMace: e[1], heardOff: off.toExponential(1), edges: String(heard().length),
+        angle, energySchnet: e[0], energyMace: e[1], heardOff: off.toExponential(1), listOff: list.toExponential(1),
+        edges: String(heard().length),
       });
       frame.show({
-        "distances heard, largest change": `${signed(off, 3)} Å`,
+        "a distance heard changes by": `${signed(off, 3)} Å at most`,
+        "their sorted list by": `${signed(list, 3)} Å at most`,
         ...Object.fromEntries(
-          potentials.map(({ name }, p) => [`${name}, against the hexagon`, `${signed(change[p], 3)} eV`])),
+          potentials.map(({ name }, p) => [`energy of ${name} changes by`, `${signed(change[p], 3)} eV`])),
       });
       const both = potentials.map(({ name }, p) => `${name} ${signed(change[p], 3)}`);
-      frame.said = `${angle} degrees: ${both.join(", ")} electronvolts against the hexagon.`;
+      const same = list < 1e-9 && angle !== first && everyone.value
+        ? "The same distances, between other atoms: SchNet takes it for the hexagon. " : "";
+      frame.said = `${same}${angle} degrees: ${both.join(", ")} electronvolts against the hexagon.`;
     } while (again);
     busy = false;
   };

@@ -63,7 +63,7 @@ molnetLive.figures.refine = async (element) => {
     if (found.distinguished && t >= found.round) return `told apart in round ${found.round}`;
     if (!end) return "not told apart so far";
     return `never told apart: ${
-      same ? "with these labels they are one and the same graph"
+      same ? "labelled so, without orders of bonds, they are one and the same graph"
       : same === false ? "the graphs differ, and no round shows it" : "no further round splits a colour"}`;
   };
 

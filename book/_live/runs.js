@@ -36,7 +36,7 @@ molnetLive.figures.runs = async (element) => {
     const group = (now = job.groups.find(({ options }) => name in options));
     const strips = Object.entries(job.experiments[group.experiment]), verdicts = {};
     box.replaceChildren();
-    box.append(mark(BLUE, LEFT, 11, true), text(`unchanged: ${group.beside}`, LEFT + 14, 15.5));
+    box.append(mark(BLUE, LEFT, 11, true), text(`${group.name}: ${group.beside} (unchanged)`, LEFT + 14, 15.5));
     box.append(mark(ORANGE, LEFT, 33, false), text(`${group.name}: ${group.options[name]}`, LEFT + 14, 37.5));
     strips.forEach(([key, strip], n) => {
       if (strip.promise) verdicts[key] = kept(strip, name) ? "kept" : "broken";
@@ -47,6 +47,7 @@ molnetLive.figures.runs = async (element) => {
     const lost = values("energy_rmse").filter((value) => value === null);
     const gone = `${lost.length} of ${values("energy_rmse").length} trainings diverged`;
     const off = strips.filter(([key]) => verdicts[key] === "broken").map(([, strip]) => strip.promise).join(", ");
+    const all = strips.map(([, strip]) => strip.promise).filter(Boolean).join(", ");
     const promise = lost.length ? "nothing to be told" : off ? "broken" : "kept";
     const [energy, force] = ["energy_rmse", "force_rmse"].map((key) => (lost.length ? "" : mean(finite(values(key)))));
     frame.numbers({
@@ -54,13 +55,13 @@ molnetLive.figures.runs = async (element) => {
       energies: verdicts.energy_rmse, forces: verdicts.force_rmse, promise, diverged: String(lost.length),
     });
     frame.show({
-      "energies off by": lost.length ? gone : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
-      "forces off by": lost.length ? "none" : `${shown(force, "meV/Å")}, ${verdicts.force_rmse}`,
-      "promises": promise === "broken" ? `broken: ${off}` : promise,
+      "energies off by, on average": lost.length ? gone : `${shown(energy, "meV")}, ${verdicts.energy_rmse}`,
+      "forces off by": lost.length ? "no number" : `${shown(force, "meV/Å")}, ${verdicts.force_rmse}`,
+      "promises": promise === "broken" ? `broken: ${off}` : promise === "kept" ? `kept: ${all}` : promise,
     });
     const each = (strip) => finite(strip.values[name]).map((value) => shown(value, strip.unit)).join(", ");
-    const all = strips.map(([, strip]) => `${strip.words} ${each(strip) || "no number"}`).join("; ");
-    box.setAttribute("aria-label", `Beside ${group.beside}: ${group.name}, ${group.options[name]}. ${all}`);
+    const told = strips.map(([, strip]) => `${strip.words} ${each(strip) || "no number"}`).join("; ");
+    box.setAttribute("aria-label", `Beside ${group.beside}: ${group.name}, ${group.options[name]}. ${told}`);
     said = lost.length ? `${gone}.` : `Errors of energies ${verdicts.energy_rmse}, of forces ${verdicts.force_rmse}; `
       + (off ? `the promise of ${off} is broken.` : "no promise is broken.");
   };
@@ -80,6 +81,12 @@ molnetLive.figures.runs = async (element) => {
     if (Object.values(strip.values).some((values) => values.includes(0))) {
       box.append(svg("path", { ...ink, d: `M${LEFT} ${bottom}v6` }));
       box.append(text("0", LEFT, bottom + 20, { "text-anchor": "middle" }));
+    }
+    if (strip.promise && !strip.like && Math.log10(job.kept) > strip.from && Math.log10(job.kept) < strip.to) {
+      const limit = x(job.kept), dotted = { stroke: "currentColor", "stroke-dasharray": "2 3" };
+      box.append(svg("path", { ...dotted, d: `M${limit} ${top + 22}V${bottom}` }));
+      const words = { "text-anchor": "end", "font-size": 11 };
+      box.append(text(`kept below ${job.kept} ${strip.unit}`, limit - 4, top + 49, words));
     }
     for (const [which, y, color] of [[base, top + 34, BLUE], [name, top + 56, ORANGE]]) {
       const lost = strip.values[which].filter((value) => value === null).length;

@@ -25,7 +25,8 @@ molnetLive.figures.separation = (element) => {
     frame.numbers({ ...place, told: [...told].join("; ") });
     frame.show({
       "told apart": `${told.size} of ${job.pairs.length}`,
-      "told apart by at least": told.size ? `1 part in ${rounded(one)}` : "–",
+      "their smallest difference of energies": told.size ? `1 part in ${rounded(one)}` : "–",
+      "taken as equal": `below 1 part in ${rounded(1 / job.different)}`,
     });
   };
 
@@ -37,10 +38,10 @@ molnetLive.figures.separation = (element) => {
       paint();
       if (performance.now() - asked > PAUSE) before = shown; // one slide is one act, however many steps it has
       asked = performance.now(), shown = told;
-      const list = (names) => names.join("; ") || "none";
+      const list = (names) => names.join("; "), all = `In all: ${told.size} of ${job.pairs.length}.`;
       const gone = [...before].filter((name) => !told.has(name)), come = [...told].filter((name) => !before.has(name));
-      const news = [come.length && `Now told apart: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`];
-      frame.tell(news.filter(Boolean).join(" ") || `Nothing changes; told apart: ${list([...told])}.`);
+      const news = [come.length && `New: ${list(come)}.`, gone.length && `No longer: ${list(gone)}.`];
+      frame.tell(`${news.filter(Boolean).join(" ") || "Nothing changes."} ${all}`);
     },
   })]);
   frame.sliders.classList.add("live-brief"); // all three in a line

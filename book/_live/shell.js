@@ -24,10 +24,14 @@ molnetLive.figures.shell = async (element) => {
   box.style.cssText = "display: grid; flex: 1 0 100%; gap: 0.5rem; grid-template-columns: 1fr 1fr; max-width: 38rem";
   frame.stage.append(box);
   const a = new Environment(box, "a"), b = new Environment(box, "b", true), bars = new Bars(frame.stage);
-  a.scene.onturn = () => b.turnedAs(a);
-  b.scene.onturn = () => a.turnedAs(b);
+  const together = (other, one) => () => {
+    other.turnedAs(one);
+    if (begun) frame.tell("Both environments turned: all numbers as before.");
+  };
+  a.scene.onturn = together(b, a), b.scene.onturn = together(a, b);
 
-  let name = job.start.pair, nu = job.start.nu, lMax = job.start.lMax, chosen = null, touched = false, found;
+  let name = job.start.pair, nu = job.start.nu, lMax = job.start.lMax;
+  let chosen = null, touched = false, begun = false, found;
 
   const paint = () => {
     const both = [a, b].map(({ x }) => products(job, lMax, x).slice(0, nu));
@@ -55,10 +59,11 @@ molnetLive.figures.shell = async (element) => {
   const own = () => ((touched = true), pairs.set(null)); // b is no longer that of a pair
 
   const begin = (which) => {
-    name = which, touched = false;
+    name = which, touched = begun = false;
     a.place(job.pairs[name].a), b.place(job.pairs[name].b);
     a.scene.face(), b.scene.face();
     list.choose(null), paint();
+    begun = true;
   };
 
   const move = (k, by) => {
@@ -76,13 +81,14 @@ molnetLive.figures.shell = async (element) => {
 
   const options = Object.fromEntries(Object.entries(job.pairs).map(([key, it]) => [key, it.equal]));
   const pairs = frame.choice({
-    label: "equal in", value: name, options, act: (which) => (begin(which), tell("Another pair")),
+    label: "pair, equal in", value: name, options, act: (which) => (begin(which), tell("Another pair")),
   });
   const factors = frame.slider({
-    label: "ν, factors", min: 1, max: 4, step: 1, value: nu, act: (to) => ((nu = to), paint(), tell(`ν up to ${to}`)),
+    label: "factors, up to ν =", min: 1, max: 4, step: 1, value: nu,
+    act: (to) => ((nu = to), paint(), tell(`ν up to ${to}`)),
   });
   const degree = frame.slider({
-    label: "l_max, degrees", min: 1, max: 3, step: 1, value: lMax,
+    label: "degrees, up to l_max =", min: 1, max: 3, step: 1, value: lMax,
     act: (to) => ((lMax = to), paint(), tell(`Degrees up to ${to}`)),
   });
   const list = frame.handles(Array.from({ length: MOST }, (_, k) => `b${k + 1}`), {
@@ -93,13 +99,15 @@ molnetLive.figures.shell = async (element) => {
   const add = frame.button("Add", () => {
     if (b.x.length >= MOST) return frame.tell(`There is room for ${MOST} neighbours.`);
     own();
-    b.place([...b.x, freest(b.x)]), list.choose(b.x.length - 1), paint(), tell(`b${b.x.length} added`);
+    b.place([...b.x, freest(b.x, b.scene.rotation())]), list.choose(b.x.length - 1);
+    paint(), tell(`b${b.x.length} added`);
   }, group);
   const remove = frame.button("Remove", () => {
     if (b.x.length <= 1) return frame.tell("One neighbour stays.");
     own();
     const k = chosen ?? b.x.length - 1;
-    b.place(b.x.filter((_, j) => j !== k)), list.choose(null), paint(), tell(`b${k + 1} removed`);
+    b.place(b.x.filter((_, j) => j !== k)), list.choose(null);
+    paint(), tell(`b${k + 1} removed, the others numbered anew`);
   }, group);
   add.setAttribute("aria-label", "Add a neighbour to b"), remove.setAttribute("aria-label", "Remove a neighbour of b");
   frame.turns(a.scene);
@@ -139,13 +147,14 @@ function compared(nu, a, b, degrees) {
   return { nu, a, b, degrees, largest, differs: a.map((one, c) => Math.abs(one - b[c]) > EQUAL * largest) };
 }
 
-function freest(x) {
-  // Of 300 directions evenly about, that which is farthest from all that are taken.
+function freest(x, R) {
+  // Of 300 directions evenly about, and of these where one sees it, that which is farthest from all that are taken.
   let best = null, least = Infinity;
   for (let k = 0; k < 300; k++) {
     const z = 1 - (2 * k + 1) / 300, r = Math.sqrt(1 - z * z), turn = k * Math.PI * (3 - Math.sqrt(5));
     const u = [r * Math.cos(turn), r * Math.sin(turn), z];
-    const near = Math.max(...x.map((one) => dot(one, u)));
+    const seen = apply(R, u), near = Math.max(...x.map((one) => dot(one, u)));
+    if (seen[2] < -0.2 || Math.hypot(seen[0], seen[1]) < 0.5) continue; // behind the atom, or before it
     if (near < least) (least = near), (best = u);
   }
   return best;

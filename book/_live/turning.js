@@ -60,15 +60,16 @@ molnetLive.figures.turning = async (element) => {
     R = times(about(around, by), R);
     paint();
     const other = norm(minus(last, now[l])) > 0.005 ? "other" : "the same", length = signed(norm(now[l]));
-    frame.tell(`Turned by ${signed(angleOf(R), 0)}°: ${other} numbers of l = ${l}, their length is still ${length}.`);
+    frame.tell(Math.round(angleOf(R)) === 0 ? "Not turned: each matrix is the identity, all numbers are as before."
+      : `Turned by ${signed(angleOf(R), 0)}°: ${other} numbers of l = ${l}, their length is still ${length}.`);
   };
 
   const slider = frame.slider({
-    label: "from the start by", min: 0, max: 180, step: 1, value: angle, show: (it) => `${it}°`,
+    label: "about one axis, from the start", min: 0, max: 180, step: 1, value: angle, show: (it) => `${it}°`,
     act: (it) => ((R = ONE), turn(axis, (it * Math.PI) / 180)),
   });
   const what = frame.choice({
-    label: "turned", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
+    label: "turn", options: { methanol: "methanol", direction: "one direction" }, value: "methanol",
     act: (key) => {
       begin(key), paint();
       frame.tell(key === "methanol" ? "Methanol: nuclear charges times harmonics, added up over atoms."
@@ -76,7 +77,7 @@ molnetLive.figures.turning = async (element) => {
     },
   });
   const which = frame.choice({
-    label: "degree", options: { 1: "l = 1", 2: "l = 2", 3: "l = 3" }, value: "2",
+    label: "degree shown", options: { 1: "l = 1", 2: "l = 2", 3: "l = 3" }, value: "2",
     act: (key) => ((l = Number(key)), paint(), frame.tell(`Degree ${l}: ${2 * l + 1} numbers.`)),
   });
   byHand(frame, [scene, shape], turn, "Turn it");

@@ -60,11 +60,12 @@ molnetLive.figures.walk = async (element) => {
   key.className = "live-key";
   for (const [wide, words, ...signs] of [
     [42, "heard of the left end, of the right end (?: not where it lies)", sign("←", 10), sign("→", 32)],
-    [60, "heard of no end, of one, of both", ...Object.values(job.fill).map((fill, k) => disc(10 + 20 * k, fill))],
-    [40, "word on its way: with its direction, without", tip(true, "translate(10 12)"), tip(false, "translate(30 12)")],
-    [40, "an atom knows where both ends lie",
+    [60, "fill: heard of no end, of one, of both", ...Object.values(job.fill).map((fill, k) => disc(10 + 20 * k, fill))],
+    [40, "word that comes in this round: with its direction, without",
+      tip(true, "translate(10 12)"), tip(false, "translate(30 12)")],
+    [40, "an atom knows where both ends lie (drawn for one)",
       svg("path", { ...ink, d: "M2 12H38", stroke: highlight, "stroke-dasharray": "6 4" })],
-    [40, "a colour that the other chain does not have",
+    [40, "a class that the other chain does not have",
       disc(10, job.fill.both, { stroke: highlight, "stroke-width": 3.5 }), sign("≠", 31, { "font-weight": 700 })],
   ]) {
     const row = document.createElement("li");
@@ -82,12 +83,12 @@ molnetLive.figures.walk = async (element) => {
     const both = [...now.heard.keys()].filter((i) => now.heard[i].every(Boolean));
     const some = `atoms ${both[0]} ${both.length > 2 ? "to" : "and"} ${both.at(-1)}`; // they stand in a row
     const heard = ["no atom", `atom ${both[0]}`][both.length] ?? some;
-    const apart = now.apart ? `in round ${first}` : directions ? "not yet" : "no, and never";
+    const apart = now.apart ? `in round ${first}` : directions || t <= k ? "not yet" : "no, and never";
     frame.numbers({
       k: String(k), round: String(t), passed: passed.value, colors: String(now.count), apart: now.apart ? "yes" : "no",
       first: first < 0 ? "never" : String(first), both: both.join(" "),
     });
-    frame.show({ "told apart": apart, "heard of both ends": heard, "colours of both chains": String(now.count) });
+    frame.show({ "told apart": apart, "heard of both ends": heard, "classes told apart so far": String(now.count) });
     frame.said = `Round ${t}: ${heard} ${both.length > 1 ? "have" : "has"} heard of both ends; told apart: ${apart}.`;
     box.setAttribute("aria-label", `Two chains of ${k + 2} atoms. ${frame.said}`);
     next.setAttribute("aria-disabled", String(t > k));

@@ -8,6 +8,7 @@ import { svg } from "../stage/svg.js";
 const PULL = 4, STRONGEST = 6; // eV/Å² of the spring at the hand, and the most it pulls, eV/Å
 const ARROW = 0.5, LONGEST = 1.5; // Å an eV/Å, and Å at most: a longer one would leave the picture
 const TRACE = 240; // energies that the trace shows
+const TORN = 2.5; // Å from all partners
 const BUDGET = 12, MOST = 4; // ms of a frame for steps, and steps at most
 
 molnetLive.figures.potential = async (element) => {
@@ -21,7 +22,7 @@ molnetLive.figures.potential = async (element) => {
   const engine = await computer(job.model);
 
   let held = null, at = null; // the atom in the hand, and where the hand is
-  let now, zero, seen, owner, shown = true, steps = 0;
+  let now, zero, seen, owner, first, torn = false, shown = true, steps = 0; // whose a watched atom is, and was at first
   const trace = new Trace(frame.stage);
 
   const forcesAt = async (where) => {
@@ -59,7 +60,11 @@ molnetLive.figures.potential = async (element) => {
     const away = partners.map((k) => Math.hypot(...[0, 1, 2].map((d) => x[3 * atom + d] - x[3 * k + d])));
     frame.show({ [`${name(atom)} to ${partners.map(name).join(" / ")}`]: `${away.map((r) => signed(r)).join(" / ")} Å` });
     const near = partners[away.indexOf(Math.min(...away))];
-    if (owner !== undefined && near !== owner) frame.tell(`${name(atom)} has gone over to ${name(near)}.`);
+    first ??= near;
+    torn = Math.min(...away) > TORN;
+    if (torn && held !== atom) frame.tell(`${name(atom)} has been torn off; Reset brings it back.`);
+    else if (owner !== undefined && near !== owner && held !== atom)
+      frame.tell(`${name(atom)} ${near === first ? "is back at" : "has gone over to"} ${name(near)}.`);
     owner = near;
     frame.numbers({ owner: name(near) });
   };
@@ -95,7 +100,7 @@ molnetLive.figures.potential = async (element) => {
       }
       settle(x, motion.v, job.masses, held);
       paint();
-      if (limited) frame.tell("An atom was about to fly: its step was limited.");
+      if (limited && !torn) frame.tell("An atom was about to fly: its step was limited.");
     });
 
   const nudge = (k, by) =>
@@ -121,7 +126,8 @@ molnetLive.figures.potential = async (element) => {
     held = null;
     molecule.mark(null);
     if (!run.running && now) measure();
-    frame.tell(`${job.labels[k]} is free again${run.running ? "" : "; Play lets it move"}.`);
+    const where = owner === undefined || k !== job.watch.atom || torn ? "" : ` at ${job.labels[owner]}`;
+    if (!torn) frame.tell(`${job.labels[k]} is let go${where}${run.running ? "" : "; Play lets it move"}.`);
   };
 
   const heat = frame.slider({
@@ -180,8 +186,8 @@ class Trace {
   constructor(parent) {
     this.line = svg("polyline");
     const box = { viewBox: `0 0 ${TRACE} 40`, preserveAspectRatio: "none", "aria-hidden": "true", class: "live-trace" };
-    const name = Object.assign(document.createElement("p"), { className: "live-caption", textContent: "the energy, step by step" });
-    parent.append(svg("svg", box, this.line), name);
+    this.name = Object.assign(document.createElement("p"), { className: "live-caption" });
+    parent.append(svg("svg", box, this.line), this.name);
     this.clear();
   }
 
@@ -189,7 +195,9 @@ class Trace {
     this.values.push(energy);
     if (this.values.length > TRACE) this.values.shift();
     const top = Math.max(1, ...this.values), low = Math.min(0, ...this.values);
-    this.line.setAttribute("points", this.values.map((e, k) => `${k},${(38 - (36 * (e - low)) / (top - low)).toFixed(1)}`).join(" "));
+    this.name.textContent = `the energy, step by step, from ${signed(low, 1)} to ${signed(top, 1)} eV`;
+    const y = (e) => (38 - (36 * (e - low)) / (top - low)).toFixed(1);
+    this.line.setAttribute("points", this.values.map((e, k) => `${k},${y(e)}`).join(" "));
   }
 
   clear() {

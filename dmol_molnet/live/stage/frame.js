@@ -277,7 +277,7 @@ export class Frame {
       try {
         while (it.running && this.inView && !document.hidden) {
           await step();
-          await new Promise(requestAnimationFrame);
+          await new Promise((go) => (requestAnimationFrame(go), setTimeout(go, 500))); // where frames stall, go on
         }
       } finally {
         busy = false;
