@@ -368,6 +368,12 @@ class Readout(Layer):
             h = weigh(silu(h) if n else h, kernel)
         return tf.transpose(h[:, :, 0])
 
+    def last(self, h):
+        """What the last kernel weighs, so that this @ kernel is the answer to scalars: h [1, A, K] -> [A, F]."""
+        for kernel in self.kernels[:-1]:
+            h = silu(weigh(h, kernel))
+        return h[0] / math.sqrt(h.shape[-1])
+
 
 # ------------------------------------------------------------------------------------------------ parts of layers
 

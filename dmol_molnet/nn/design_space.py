@@ -6,7 +6,8 @@ and an update, as in `dmol_molnet.nn.ace`; the named points differ in nothing bu
 Every model takes a `MolecularGraph` and gives one energy a molecule; `model.features(graph)` gives its atoms' features,
 by irrep.
 
-Source of the space: Batatia et al. (2025), `batatia2025design`.
+Sources: Batatia et al. (2025), `batatia2025design`, for the space; Kellner and Ceriotti (2024),
+`kellner2024uncertainty`, for committees of readouts (`dmol_molnet.nn.potential` says how members are drawn).
 
 Shapes: G molecules, A atoms, P pairs, K features (channels), Z elements.
 """
@@ -28,7 +29,7 @@ from dmol_molnet.molecules import SYMBOLS, InputError, quoted
 from dmol_molnet.nn.ace import AtomicBasis, Layer, LayerNorm, Message, ProductBasis, Readout, Update
 from dmol_molnet.nn.graph import MolecularGraph, lengths, molecule_sum, pair_vectors
 from dmol_molnet.nn.harmonics import spherical_harmonics
-from dmol_molnet.nn.schnet import SchNet, seeds_from
+from dmol_molnet.nn.schnet import SchNet, deviation, deviations, seeds_from
 from dmol_molnet.nn.taxonomy import ROWS
 from dmol_molnet.so3 import Irrep
 
@@ -55,6 +56,7 @@ class Network(keras.Model):
         memory: by whose weights an update keeps the features before: "element", "shared", or "none".
         readouts: "all" layers are read, or the "last".
         hidden: units of the last readout's hidden layer; 0 makes it linear.  An answer that is no scalar is linear.
+        members: M, how many readouts a committee has; the energy is their mean.  For energies alone.
         elements: symbols of the elements that have weights; None for all there are.
         neighbors: n, what sums over neighbours are divided by.  None leaves it to the potential, which takes the
             average number in its training set, and is 1 until then.
@@ -84,6 +86,7 @@ class Network(keras.Model):
         memory: str = "element",
         readouts: str = "all",
         hidden: int = 16,
+        members: int = 1,
         elements: Sequence[str] | None = None,
         neighbors: float | None = None,
         seed: int | None = None,
@@ -94,7 +97,7 @@ class Network(keras.Model):
             "channels": channels, "layers": layers, "l_max": l_max, "hidden_l_max": hidden_l_max,
             "correlation": correlation, "cutoff": cutoff, "radial": radial, "parity": parity, "readout": readout,
             "gates": gates, "norm": norm, "message": message, "memory": memory, "readouts": readouts, "hidden": hidden,
-            "elements": None if elements is None else list(elements), "seed": seed,
+            "members": members, "elements": None if elements is None else list(elements), "seed": seed,
         }  # fmt: skip
         _plain(self.arguments)
         neighbors = neighbors.item() if isinstance(neighbors, np.integer | np.floating) else neighbors
@@ -104,10 +107,10 @@ class Network(keras.Model):
 
     def _make(
         self, channels, layers, l_max, hidden_l_max, correlation, cutoff, radial, parity, readout, gates, norm, message,
-        memory, readouts, hidden, elements, seed, neighbors,
+        memory, readouts, hidden, members, elements, seed, neighbors,
     ):  # fmt: skip
         """All layers and weights, of arguments that are checked."""
-        self.cutoff, self.l_max, self.readout = float(cutoff), l_max, Irrep.of(readout)
+        self.cutoff, self.l_max, self.readout, self.members = float(cutoff), l_max, Irrep.of(readout), members
         numbers = range(1, len(SYMBOLS)) if elements is None else [SYMBOLS.index(symbol) for symbol in elements]
         self.numbers = tuple(numbers)
         seeds, Z = seeds_from(seed), len(self.numbers)
@@ -133,6 +136,7 @@ class Network(keras.Model):
             for t in layers_read
             if self.readout in self.interactions[t].receivers
         }
+        self.deviation = deviation(self, sum(head.kernels[-1].shape[0] for head in self.heads.values()))
         self.neighbors = neighbors
         self.built = True
 
@@ -162,10 +166,24 @@ class Network(keras.Model):
         return molecule_sum(self.atomic(graph, positions), graph)
 
     def atomic_energies(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
-        """What each atom adds to the energy of its molecule [A]."""
+        """What each atom adds to the energy of its molecule [A]; of a committee, the mean."""
         if self.readout != SCALAR:
             raise InputError(f"an energy is a scalar, 0e; this network answers {self.readout}")
         return self.atomic(graph, positions)
+
+    def atomic_members(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What each atom adds to the energy of its molecule, by member [A, M]."""
+        return self.atomic_energies(graph, positions)[:, None] + self.atomic_deviations(graph, positions)
+
+    def atomic_deviations(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What each member deviates from the mean [A, M]; of one member, zeros."""
+        return deviations(self.last(graph, positions), self.deviation)
+
+    def last(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What the last kernels of all readouts of scalars weigh, one after the other [A, F]."""
+        layers = self._run(graph, positions)[0]
+        read = [(self.heads[str(t)], _part(h, one.receivers, SCALAR)) for t, one, h in layers if str(t) in self.heads]
+        return tf.concat([head.last(part) for head, part in read], 1)
 
     def atomic(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
         """What each atom adds to the answer: [A], or [A, 2l+1]."""
@@ -364,7 +382,10 @@ def computing_in(policy: keras.DTypePolicy | str) -> Iterator[None]:
 
 def _check(a: dict, neighbors: float | None) -> None:
     """Refuse what cannot be, with the reason."""
-    least = {"channels": 1, "layers": 1, "l_max": 0, "hidden_l_max": 0, "correlation": 1, "radial": 1, "hidden": 0}
+    least = {
+        "channels": 1, "layers": 1, "l_max": 0, "hidden_l_max": 0, "correlation": 1, "radial": 1, "hidden": 0,
+        "members": 1,
+    }  # fmt: skip
     for name, low in least.items():
         if not isinstance(a[name], int) or isinstance(a[name], bool) or a[name] < low:
             raise InputError(f"{name} is a whole number, at least {low}, not {quoted(a[name])}")
@@ -386,6 +407,8 @@ def _check(a: dict, neighbors: float | None) -> None:
             f"readout {readout} is odd under mirrors, and parity=False makes a network that knows rotations alone: "
             f"ask for {readout.l}e, or for parity=True"
         )
+    if a["members"] > 1 and readout != SCALAR:
+        raise InputError(f"a committee answers energies, 0e, and not {readout}: members is 1 for other answers")
     unknown = [symbol for symbol in a["elements"] or [] if symbol not in SYMBOLS[1:]]
     if unknown or a["elements"] == [] or len(set(a["elements"] or [])) < len(a["elements"] or []):
         raise InputError(f"elements are different symbols of elements, not {quoted(a['elements'])}")

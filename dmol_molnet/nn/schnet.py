@@ -11,7 +11,10 @@ Departures from the paper: the cosine cutoff, which the paper's filters lack; no
 where the paper has one; bells as wide as they are spaced; the constant n.  Atomic energies have no constant of their
 own: `Potential` adds one for each element.
 
-Source: Schütt et al. (2018), `schutt2018schnet`.
+A committee of M members has M vectors W6: their mean, which alone is trained, and what each deviates from it.
+
+Sources: Schütt et al. (2018), `schutt2018schnet`; Kellner and Ceriotti (2024), `kellner2024uncertainty`, for
+committees.
 
 Shapes: G molecules, A atoms, P pairs, K features (channels), B Gaussians.
 """
@@ -41,6 +44,7 @@ class SchNet(keras.Model):
         cutoff: Å; atoms farther apart do not see each other.
         neighbors: n, what sums over neighbours are divided by; 1 in the paper.  None leaves it to the potential, which
             takes the average number in its training set.
+        members: M, how many readouts a committee has; the energy is their mean.
         seed: of the initial weights; None takes the global generator's.
 
     Raises:
@@ -54,24 +58,27 @@ class SchNet(keras.Model):
         radial: int = 20,
         cutoff: float = 5.0,
         neighbors: float | None = 1.0,
+        members: int = 1,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        channels, layers, radial, cutoff, neighbors = (
+        channels, layers, radial, cutoff, neighbors, members = (
             value.item() if isinstance(value, np.integer | np.floating) else value
-            for value in (channels, layers, radial, cutoff, neighbors)
+            for value in (channels, layers, radial, cutoff, neighbors, members)
         )
-        for name, value, least in (("channels", channels, 2), ("layers", layers, 1), ("radial", radial, 2)):
+        sizes = {"channels": (channels, 2), "layers": (layers, 1), "radial": (radial, 2), "members": (members, 1)}
+        for name, (value, least) in sizes.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
         for name, value in (("cutoff", cutoff), ("neighbors", 1.0 if neighbors is None else neighbors)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InputError(f"{name} is a positive number, not {quoted(value)}")
         self.arguments = {
-            "channels": channels, "layers": layers, "radial": radial, "cutoff": float(cutoff), "seed": seed,
+            "channels": channels, "layers": layers, "radial": radial, "cutoff": float(cutoff), "members": members,
+            "seed": seed,
         }  # fmt: skip
-        self.cutoff = float(cutoff)
+        self.cutoff, self.members = float(cutoff), members
         seeds = seeds_from(seed)
         self.embedding = keras.layers.Embedding(
             len(SYMBOLS), channels, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=next(seeds))
@@ -104,6 +111,7 @@ class SchNet(keras.Model):
             layer.build(None)
         self.readout[0].build((None, channels))
         self.readout[1].build((None, channels // 2))
+        self.deviation = deviation(self, channels // 2)
         self.built = True
 
     def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
@@ -111,11 +119,23 @@ class SchNet(keras.Model):
         return molecule_sum(self.atomic_energies(graph, positions), graph)
 
     def atomic_energies(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
-        """What each atom adds to the energy of its molecule [A]."""
+        """What each atom adds to the energy of its molecule [A]; of a committee, the mean."""
         y = self.features(graph, positions)["0e"]  # [A, K]
         for layer in self.readout:
             y = layer(y)  # [A, K/2], [A, 1]
         return y[:, 0]  # [A]
+
+    def atomic_members(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What each atom adds to the energy of its molecule, by member [A, M]."""
+        return self.atomic_energies(graph, positions)[:, None] + self.atomic_deviations(graph, positions)
+
+    def atomic_deviations(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What each member deviates from the mean [A, M]; of one member, zeros."""
+        return deviations(self.last(graph, positions), self.deviation)
+
+    def last(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
+        """What the last weights of the readout weigh [A, F], F = K/2."""
+        return self.readout[0](self.features(graph, positions)["0e"])
 
     def features(self, graph: MolecularGraph, positions: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """The atoms' features after the last layer, by irrep: scalars only, {"0e": [A, K]}."""
@@ -180,6 +200,24 @@ class Interaction(keras.layers.Layer):
 def shifted_softplus(x):
     """ln(e^x / 2 + 1/2): smooth everywhere, and 0 at 0."""
     return tf.nn.softplus(x) - math.log(2)
+
+
+def deviation(network: keras.Model, rows: int) -> keras.Variable | None:
+    """What the members of a network deviate from their mean in the last weights of its readouts [F, M]; of one, None.
+
+    It is no part of what is trained: `Potential.draw_members` draws it anew after training.
+    """
+    if network.members == 1:
+        return None
+    initializer = keras.initializers.RandomNormal(stddev=1.0, seed=network.arguments["seed"])
+    return network.add_weight(name="deviation", shape=(rows, network.members), initializer=initializer, trainable=False)
+
+
+def deviations(h: tf.Tensor, deviation: keras.Variable | None) -> tf.Tensor:
+    """What members deviate from their mean: h [A, F], d [F, M] -> [A, M], of mean 0 whatever d is; None -> zeros."""
+    if deviation is None:
+        return tf.zeros_like(h[:, :1])
+    return h @ (deviation - tf.reduce_mean(deviation, 1, keepdims=True))
 
 
 def dense(units: int, seeds, **kwargs) -> keras.layers.Dense:
