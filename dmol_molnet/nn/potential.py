@@ -12,6 +12,25 @@ One training step minimises, over a batch of G molecules with N_g atoms,
     L = w_E mean_g (dE_g / scale)^2 / N_g + w_F mean (dF / scale)^2
 
 where the mean over forces runs over all 3 sum_g N_g components.
+
+A committee has M readouts on shared features, whose last weights w_m = w + d_m differ.  Its energy and forces are the
+means over members, those of w, and their spread,
+
+    sigma_E^2 = alpha_E^2 sum_m (E_m - E)^2 / (M - 1)        sigma_F,ic^2 = alpha_F^2 sum_m (F_m,ic - F_ic)^2 / (M - 1)
+
+are the variances of their errors.  After training, which is that of w alone, the d_m are drawn from the normal
+distribution that the labels leave open, where the error is no worse for it:
+
+    d_m ~ N(0, s^2 (n C)^-1)        C = mean_g phi_g phi_g^T / N_g + c 1        phi_g = dE_g / dw
+
+with s^2 the mean of dE_g^2 / N_g over the n training molecules, and c small.  Where features are as in training,
+members agree; in directions that no molecule has shown, they do not.  The two alphas are found on molecules that were
+held out: alpha^2 is the mean of error^2 / variance there.  The sigma_F of components belong to the axes of space; the
+root of the sum of their squares over an atom, that of the trace of the members' covariance, is the same however the
+molecule is turned.  So alpha_F is found by atom.
+
+Sources of committees: Kellner and Ceriotti (2024), `kellner2024uncertainty`, of readouts on shared features; Bigi et
+al. (2024), `bigi2024prediction`, of how to draw them; Musil et al. (2019), `musil2019fast`, of alpha.
 """
 
 from __future__ import annotations
@@ -21,7 +40,7 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import tee
 from pathlib import Path
@@ -34,6 +53,9 @@ from dmol_molnet.files import free_atoms
 from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, molecule_sum, neighbors, part_size
 from dmol_molnet.nn.program import Program
+
+DRAWN, OPEN = 1000, 1e-6
+"""How many molecules tell in which directions members may differ, and c, in units of the largest eigenvalue of C."""
 
 # ------------------------------------------------------------------------------------------------ normalisation
 
@@ -151,6 +173,14 @@ def reference_energies(
     return {symbol: shifts[symbol] for symbol in sorted(shifts, key=SYMBOLS.index)}, len(elements) - int(rank)
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What the spread of a committee is multiplied by, to be the standard deviation of its errors: the two alphas."""
+
+    energy: float = 1.0
+    forces: float = 1.0
+
+
 # ------------------------------------------------------------------------------------------------ the potential
 
 
@@ -163,6 +193,7 @@ class Potential(keras.Model):
         normalisation: shifts and scales by element; None until `fit` computes them from its training set, and until
             then no shift, and the scale 1 eV.
         example: a molecule that it was trained on, to be shown at work; `fit` sets it.
+        calibration: of a committee; `fit` sets it, from the molecules held out.
     """
 
     def __init__(
@@ -170,6 +201,7 @@ class Potential(keras.Model):
         model: keras.Model,
         normalisation: Normalisation | dict | None = None,
         example: Molecule | dict | None = None,
+        calibration: Calibration | dict | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -179,6 +211,8 @@ class Potential(keras.Model):
             raise InputError(f"a potential needs a model of energies, with readout 0e, not {readout}")
         self.model = model
         self.example = Molecule(**example) if isinstance(example, dict) else example
+        calibration = Calibration() if calibration is None else calibration
+        self.calibration = Calibration(**calibration) if isinstance(calibration, dict) else calibration
         self.normalise(Normalisation(**normalisation) if isinstance(normalisation, dict) else normalisation)
         self.build()
 
@@ -191,22 +225,32 @@ class Potential(keras.Model):
         """Å."""
         return self.model.cutoff
 
+    @property
+    def members(self) -> int:
+        """M, how many readouts it is the mean of; 1 if it is no committee."""
+        return getattr(self.model, "members", 1)
+
     def normalise(self, normalisation: Normalisation | None) -> None:
         """Take other constants; the network's own number of neighbours too, where it was left open."""
         self.normalisation = normalisation
         self.program = Program(self.derivatives)  # a new one, since the constants stand in it
+        self.spread_program = Program(self.deviations)
         if normalisation is not None and getattr(self.model, "neighbors", 0) is None:
             self.model.neighbors = normalisation.neighbors
 
     def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
         """The energy of each molecule less its shifts [G] eV."""
-        e = self.model.atomic_energies(graph, positions)  # [A]
+        return self._sum(self.model.atomic_energies(graph, positions), graph)
+
+    def _sum(self, e: tf.Tensor, graph: MolecularGraph) -> tf.Tensor:
+        """The network's atomic energies e [A, …], scaled and summed by molecule: [G, …] eV."""
         if self.normalisation is not None:
             table = np.zeros(len(SYMBOLS))
             for symbol, scale in self.normalisation.scales.items():
                 table[SYMBOLS.index(symbol)] = scale
-            e *= tf.gather(tf.constant(table, e.dtype), graph.numbers)  # [A]
-        return molecule_sum(e, graph)  # [G]
+            scales = tf.gather(tf.constant(table, e.dtype), graph.numbers)  # [A]
+            e *= tf.reshape(scales, [-1] + [1] * (len(e.shape) - 1))
+        return molecule_sum(e, graph)
 
     def derivatives(self, graph: MolecularGraph) -> tuple[tf.Tensor, tf.Tensor]:
         """Energies less their shifts [G] eV, and forces [A, 3] eV/Å, on tensors."""
@@ -215,6 +259,19 @@ class Potential(keras.Model):
             tape.watch(x)
             energy = self(graph, x)
         return energy, -tf.convert_to_tensor(tape.gradient(energy, x))
+
+    def deviations(self, graph: MolecularGraph) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the members' energies [M, G] eV and forces [M, A, 3] eV/Å deviate from their means, on tensors."""
+        x = tf.convert_to_tensor(graph.positions)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            energies = self._sum(self.model.atomic_deviations(graph, x), graph)  # [G, M]
+
+        def force(member):  # [M], one of them 1
+            return -tf.convert_to_tensor(tape.gradient(energies, x, tf.zeros_like(energies) + member))
+
+        # One passage backwards for each, all by one piece of program, so that it is compiled once.
+        return tf.transpose(energies), tf.map_fn(force, tf.eye(self.members, dtype=x.dtype))
 
     def on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
         """`derivatives` by a compiled program; float64 arrays."""
@@ -240,26 +297,149 @@ class Potential(keras.Model):
             return float(energies[0]), forces[0]
         molecules = list(molecules)
         energies = np.array([self._reference(molecule) for molecule in molecules], float)
-        forces = [np.zeros((0, 3))] * len(molecules)
-        if not all(map(len, molecules)):  # no atoms: energy 0, and no forces
-            some = [k for k, molecule in enumerate(molecules) if len(molecule)]
-            energies[some], found = self.energy_and_forces([molecules[k] for k in some], batch_size)
-            for k, f in zip(some, found, strict=True):
-                forces[k] = f
-            return energies, forces
-        if not molecules:
-            return energies, forces
-        size = part_size(molecules) if batch_size is None else batch_size
-        batches, same = tee(Batches(molecules, self.cutoff, size, rounded=True)())
-        results = self.program.map((graph,) for _, graph in same)
-        for (chosen, _), (e, f) in zip(batches, results, strict=True):
-            e, f = np.asarray(e, float), np.asarray(f, float)
-            energies[chosen] += e[: len(chosen)]
-            start = 0
-            for k in chosen:
-                forces[k] = f[start : start + len(molecules[k])]
-                start += len(molecules[k])
+        forces = [np.zeros((0, 3))] * len(molecules)  # no atoms: energy 0, and no forces
+        for k, e, f in self._each(self.program, molecules, batch_size):
+            energies[k] += e
+            forces[k] = f
         return energies, forces
+
+    def _each(self, program: Program, molecules: list[Molecule], batch_size: int | None) -> Iterator[tuple]:
+        """By molecule that has atoms: its number, and its energy […] and forces […, A, 3] by a program, float64."""
+        some = [k for k, molecule in enumerate(molecules) if len(molecule)]
+        if not some:
+            return
+        size = part_size([molecules[k] for k in some]) if batch_size is None else batch_size
+        batches, same = tee(Batches([molecules[k] for k in some], self.cutoff, size, rounded=True)())
+        results = program.map((graph,) for _, graph in same)
+        for (chosen, _), (e, f) in zip(batches, results, strict=True):
+            e, f, start = np.asarray(e, float), np.asarray(f, float), 0
+            for n, k in enumerate(some[c] for c in chosen):
+                yield k, e[..., n], f[..., start : start + len(molecules[k]), :]
+                start += len(molecules[k])
+
+    def uncertainty(self, molecules: Molecule | Sequence[Molecule], batch_size: int | None = None):
+        """The standard deviations of the errors of a committee's energies and forces, from its members' spread.
+
+        Args:
+            molecules, batch_size: as of `energy_and_forces`, which does not become slower; this takes M passages
+                backwards.
+
+        Returns:
+            Of energies [G] in eV, float64, and a list of those of each component of the forces, [A, 3] in eV/Å: along
+            the axes of space, while the root of the sum of squares over an atom's components does not depend on them.
+            Of a single `Molecule`, a number and an array.
+
+        Raises:
+            InputError: it is no committee; or as `energy_and_forces`.
+        """
+        if isinstance(molecules, Molecule):
+            energies, forces = self.uncertainty([molecules])
+            return float(energies[0]), forces[0]
+        energies, forces = self.member_deviations(molecules, batch_size)
+        found = [self._standard(e, f) for e, f in zip(energies, forces, strict=True)]
+        return np.array([e for e, _ in found], float), [f for _, f in found]
+
+    def spread_on_graph(self, graph: MolecularGraph) -> tuple[np.ndarray, np.ndarray]:
+        """`uncertainty` of a graph: of energies [G] and forces [A, 3], by a compiled program; float64 arrays."""
+        return self._standard(*self.spread_program(graph))
+
+    def _standard(self, energies, forces) -> tuple[np.ndarray, np.ndarray]:
+        """Calibrated standard deviations of deviations [M, …]."""
+        alpha = self.calibration
+        return tuple(
+            factor * np.sqrt((np.asarray(d, float) ** 2).sum(axis=0) / (self.members - 1))
+            for factor, d in ((alpha.energy, energies), (alpha.forces, forces))
+        )
+
+    def member_deviations(self, molecules: Sequence[Molecule], batch_size: int | None = None):
+        """What each member of a committee deviates from its mean, not calibrated: for errors of what is computed on.
+
+        Returns:
+            Of energies [G, M] in eV, float64, and a list of those of forces, [M, A, 3] in eV/Å.
+
+        Raises:
+            InputError: as `uncertainty`.
+        """
+        self.require_committee("has no spread")
+        molecules = list(molecules)
+        for molecule in molecules:
+            self._reference(molecule)  # which refuses elements that it does not know
+        energies = np.zeros((len(molecules), self.members))
+        forces = [np.zeros((self.members, 0, 3))] * len(molecules)
+        for k, e, f in self._each(self.spread_program, molecules, batch_size):
+            energies[k], forces[k] = e, f
+        return energies, forces
+
+    def draw_members(self, molecules: Sequence[Molecule], seed: int = 0) -> None:
+        """Draw anew what the members of a committee deviate from their mean, as the molecules it was trained on ask.
+
+        Args:
+            molecules: with energies; of more than `DRAWN`, so many are taken, evenly.
+            seed: of what is drawn.
+
+        Raises:
+            InputError: it is no committee; or a molecule without energy, or none.
+        """
+        self.require_committee("has none to draw")
+        some = list(molecules)
+        if not some or any(molecule.energy is None for molecule in some):
+            raise InputError("members are drawn after molecules with energies, at least one")
+        n_all, some = len(some), some[:: -(-len(some) // DRAWN)]
+
+        def slopes(graph):  # phi [G, F] eV, and E [G] eV
+            return self._sum(self.model.last(graph), graph), self(graph)
+
+        program, C, s2 = Program(slopes), 0.0, 0.0
+        batches, same = tee(Batches(some, self.cutoff, part_size(some), rounded=True)())
+        for (chosen, _), (phi, e) in zip(batches, program.map((graph,) for _, graph in same), strict=True):
+            phi, e = (np.asarray(x, float)[: len(chosen)] for x in (phi, e))
+            n = np.array([len(some[k]) for k in chosen])
+            wanted = [some[k].energy - self._reference(some[k]) for k in chosen]
+            C = C + (phi / n[:, None]).T @ phi / len(some)
+            s2 += np.sum((e - wanted) ** 2 / n) / len(some)
+        values, vectors = np.linalg.eigh(C)
+        values = np.maximum(values, 0) + OPEN * max(values[-1], 1e-30)
+        drawn = np.random.default_rng(seed).standard_normal((len(C), self.members))
+        self.model.deviation.assign(vectors @ (np.sqrt(s2 / n_all / values)[:, None] * drawn))
+
+    def calibrate(self, molecules: Sequence[Molecule]) -> Calibration:
+        """Take the spread to be the standard deviation of the errors on these molecules, and return by what factors.
+
+        Without forces among them, those of the members take the factor of energies, whose derivatives they are.
+
+        Args:
+            molecules: labelled, and not trained on.
+
+        Raises:
+            InputError: it is no committee; or a molecule without energy.
+        """
+        self.require_committee("cannot be calibrated")
+        molecules, self.calibration = list(molecules), Calibration()
+        energy, force = self._errors(molecules)
+        spread, spreads = self.uncertainty(molecules)
+        alpha = _ratio(energy**2, spread**2)
+        atoms = [((f**2).sum(axis=1), (s**2).sum(axis=1)) for f, s in zip(force, spreads, strict=True) if f is not None]
+        forces = _ratio(*map(np.concatenate, zip(*atoms, strict=True))) if atoms else alpha
+        self.calibration = Calibration(alpha, forces)
+        return self.calibration
+
+    def require_committee(self, lacks: str) -> None:
+        """Refuse a potential of one member, which lacks something.
+
+        Raises:
+            InputError: so it is.
+        """
+        if self.members == 1:
+            raise InputError(f"a potential of one member {lacks}: train a committee, by members=8 or --members 8")
+
+    def _errors(self, molecules: Sequence[Molecule], batch_size: int | None = None):
+        """What energies [G] eV and forces (a list of [A, 3] eV/Å, or None without labels) are off by."""
+        without = [k for k, molecule in enumerate(molecules) if molecule.energy is None]
+        if not molecules or without:
+            raise InputError(f"molecule {without[0] + 1} has no energy" if without else "there is no molecule")
+        energies, forces = self.energy_and_forces(molecules, batch_size)
+        off = [None if m.forces is None else f - m.forces for f, m in zip(forces, molecules, strict=True)]
+        return energies - np.array([molecule.energy for molecule in molecules]), off
 
     def evaluate(self, molecules: Sequence[Molecule], batch_size: int | None = None) -> dict[str, float]:
         """Errors on labelled molecules, in eV and eV/Å; those of forces are None where no molecule has any.
@@ -268,15 +448,11 @@ class Potential(keras.Model):
             InputError: as `energy_and_forces`; or a molecule without energy.
         """
         molecules = list(molecules)
-        without = [k for k, molecule in enumerate(molecules) if molecule.energy is None]
-        if not molecules or without:
-            raise InputError(f"molecule {without[0] + 1} has no energy" if without else "there is no molecule")
-        energies, forces = self.energy_and_forces(molecules, batch_size)
-        e = energies - np.array([molecule.energy for molecule in molecules])
+        e, off = self._errors(molecules, batch_size)
         n = np.array([len(molecule) for molecule in molecules])
-        f = [a - m.forces for a, m in zip(forces, molecules, strict=True) if m.forces is not None]
+        f = [one for one in off if one is not None]
         f = np.concatenate(f) if f else None
-        return {
+        found = {
             "molecules": len(molecules),
             "energy_mae": float(np.abs(e).mean()),
             "energy_rmse": float(np.sqrt((e**2).mean())),
@@ -284,6 +460,15 @@ class Potential(keras.Model):
             "force_mae": None if f is None else float(np.abs(f).mean()),
             "force_rmse": None if f is None else float(np.sqrt((f**2).mean())),
         }
+        if self.members == 1:
+            return found
+        spread, spreads = self.uncertainty(molecules, batch_size)
+        s = [s for s, one in zip(spreads, off, strict=True) if one is not None]
+        found |= _calibrated("energy", e, spread, e, spread)
+        if f is None:
+            return found | dict.fromkeys(_calibrated("force", *4 * [np.zeros(0)]))
+        s = np.concatenate(s)
+        return found | _calibrated("force", f, s, *(np.linalg.norm(x, axis=1) for x in (f, s)))
 
     def fit(self, train: Sequence[Molecule], validation_data: Sequence[Molecule] | None = None, **options):
         """Train on labelled molecules; all options are those of `dmol_molnet.nn.training.fit`."""
@@ -310,6 +495,7 @@ class Potential(keras.Model):
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
             "normalisation": None if self.normalisation is None else asdict(self.normalisation),
+            "calibration": asdict(self.calibration),
             "example": None
             if self.example is None
             else {key: getattr(self.example, key).tolist() for key in ("numbers", "positions")},
@@ -363,6 +549,31 @@ class Potential(keras.Model):
             raise
         except Exception as error:  # a file from anywhere may be broken in any way
             raise InputError(f"{name} is no potential that can be read: {quoted(str(error))}") from None
+
+
+def _ratio(square: np.ndarray, variance: np.ndarray) -> float:
+    """The root of the mean of error^2 / variance; where nothing varies, nothing is known, and if nowhere, 1."""
+    known = variance > 0
+    return float(np.sqrt(np.mean(square[known] / variance[known]))) if known.any() else 1.0
+
+
+def _calibrated(name: str, error, std, whole_error, whole_std) -> dict[str, float | None]:
+    """How well standard deviations tell errors: their mean, the shares within one and two, and the rank correlation.
+
+    The last is that of the whole errors' sizes: those of atoms, where the others are of components.
+    """
+    from scipy.stats import spearmanr
+
+    size = np.abs(whole_error)
+    ranked = len(size) > 2 and np.ptp(size) > 0 and np.ptp(whole_std) > 0
+    return {
+        f"{name}_std_mean": float(np.mean(std)) if len(std) else None,
+        **{
+            f"{name}_within_{word}_std": float(np.mean(np.abs(error) <= n * std)) if len(std) else None
+            for n, word in ((1, "one"), (2, "two"))
+        },
+        f"{name}_rank_correlation": float(spearmanr(size, whole_std).statistic) if ranked else None,
+    }
 
 
 def _check_classes(config: object, name: str) -> None:

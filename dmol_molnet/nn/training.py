@@ -4,6 +4,9 @@ Weights are followed by an exponential moving average, which is what is validate
 falls along half a cosine, over the epochs or over the minutes.  With a checkpoint, a run that was killed goes on after
 its last whole epoch, and ends with the same numbers as one that was not; its epochs or minutes may have grown.  A run
 that collapses goes back to its best weights, at a smaller rate.
+
+Of a committee, the mean is trained, exactly as it would be alone.  In the end its members are drawn, and its spread is
+calibrated on the molecules held out (`Potential.draw_members`, `Potential.calibrate`).
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import tensorflow as tf
 from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
-from dmol_molnet.nn.potential import Normalisation, Potential, reference_energies
+from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
 
 __all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
@@ -87,7 +90,7 @@ def fit(
             `potential.optimizer` takes the rate over.
         checkpoint: a file (.npz) to write after every epoch, and to go on from if it is there; with more epochs or
             minutes than before, too.
-        seed: of the order in which molecules are drawn.
+        seed: of the order in which molecules are drawn, and of a committee's members.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
 
@@ -189,6 +192,9 @@ def fit(
         print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
     step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
+    if potential.members > 1:
+        potential.draw_members(train, seed)
+        potential.calibration = potential.calibrate(validation) if validation else Calibration()
     everyone.on_train_end()
     potential.optimizer = None  # or it would be saved with the potential, twice as large as the weights
     return history
