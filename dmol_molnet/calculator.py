@@ -23,6 +23,8 @@ class MolnetCalculator(Calculator):
 
     Args:
         potential: a `Potential`, or the path of a file with one.
+        uncertainty: compute `energy_std` (eV) and `forces_std` [A, 3] (eV/Å) too, as `Potential.uncertainty` does; of a
+            committee of M members, that takes M passages backwards more.
         options: those of ASE's `Calculator`.
 
     The charge in `atoms.info` is compared with those that the potential was trained on: it does not see charges itself.
@@ -30,20 +32,24 @@ class MolnetCalculator(Calculator):
     first call, with room for more pairs than there are, so that it serves on while pairs come and go.
 
     Raises:
-        InputError: no potential; on calculating, an element that it was not trained on, or two atoms on the same place.
+        InputError: no potential, or no committee to tell its uncertainty; on calculating, an element that it was not
+            trained on, or two atoms on the same place.
         PropertyNotImplementedError: on asking for anything but energy and forces.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012, as ASE has it
     name = "dmol_molnet"
 
-    def __init__(self, potential: Potential | str | Path, **options):
+    def __init__(self, potential: Potential | str | Path, uncertainty: bool = False, **options):
         super().__init__(**options)
         if isinstance(potential, str | Path):
             potential = Potential.load(potential)
         if not isinstance(potential, Potential):
             raise InputError(f"a calculator needs a Potential or the path of one, not {quoted(potential)}")
-        self.potential = potential
+        self.potential, self.uncertainty = potential, uncertainty
+        if uncertainty:
+            potential.require_committee("has no spread")
+            self.implemented_properties = [*self.implemented_properties, "energy_std", "forces_std"]
         self._room = Capacity(0, 0, 0, 0)
         self._last: tuple[Molecule, Neighbors, MolecularGraph] | None = None
 
@@ -57,10 +63,12 @@ class MolnetCalculator(Calculator):
         return super().get_property(name, atoms, allow_calculation)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """Compute energy and forces; always both, since forces cost the energy."""
+        """Compute energy and forces; always both, since forces cost the energy; and their spread, if asked for."""
         super().calculate(atoms, properties, system_changes)
         if not len(self.atoms):
             self.results = {"energy": 0.0, "free_energy": 0.0, "forces": np.zeros((0, 3))}
+            if self.uncertainty:
+                self.results |= {"energy_std": 0.0, "forces_std": np.zeros((0, 3))}
             return
         periodic = bool(self.atoms.pbc.any())
         molecule = Molecule(
@@ -72,9 +80,13 @@ class MolnetCalculator(Calculator):
         )
         normalisation = self.potential.normalisation
         reference = 0.0 if normalisation is None else normalisation.reference(molecule)
-        energy, forces = self.potential.on_graph(self._graph(molecule))
+        graph = self._graph(molecule)
+        energy, forces = self.potential.on_graph(graph)
         energy = float(energy[0]) + reference
         self.results = {"energy": energy, "free_energy": energy, "forces": np.array(forces[: len(molecule)], float)}
+        if self.uncertainty:
+            energy_std, forces_std = self.potential.spread_on_graph(graph)
+            self.results |= {"energy_std": float(energy_std[0]), "forces_std": forces_std[: len(molecule)]}
 
     def _graph(self, molecule: Molecule) -> MolecularGraph:
         """The graph as tensors; from one step to the next, often only positions change."""

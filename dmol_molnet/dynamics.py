@@ -3,12 +3,18 @@
     m x'' = F                               microcanonical: energy is conserved, as far as forces are its derivative
     m x'' = F - gamma m x' + noise          Langevin: at a temperature
 
-Source of the integrators: Larsen et al. (2017), `larsen2017atomic`.
+With a committee's calculator, a run can be told how uncertain a force may be: it ends there, or warns, and keeps the
+geometries that the potential does not know, to be labelled and trained on.
+
+Sources: Larsen et al. (2017), `larsen2017atomic`, for the integrators; Imbalzano et al. (2021),
+`imbalzano2021uncertainty`, for committees in dynamics.
 """
 
 from __future__ import annotations
 
 import io
+import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -32,13 +38,22 @@ TOO_STRONG = 1000.0
 """eV/Å: a force so large means that atoms sit in each other."""
 
 
+class UncertaintyWarning(UserWarning):
+    """A geometry of which a committee says that it does not know it."""
+
+
 class Relaxation(NamedTuple):
-    """How a relaxation went: whether the largest force (eV/Å) got small enough, in how many steps; energy in eV."""
+    """How a relaxation went: whether the largest force (eV/Å) got small enough, in how many steps; energy in eV.
+
+    `stopped` says why it ended early, if it did, and `uncertain` how many steps were over the bound.
+    """
 
     converged: bool
     steps: int
     energy: float
     largest_force: float
+    stopped: str | None = None
+    uncertain: int = 0
 
 
 class Run(NamedTuple):
@@ -51,6 +66,7 @@ class Run(NamedTuple):
         drift: the slope of a line through the total energy, meV an atom and ps; says nothing with a thermostat.
         spread: the standard deviation from that line, meV an atom.
         stopped: why it ended early, or None.
+        uncertain: how many steps were over the bound.
     """
 
     frames: int
@@ -59,6 +75,7 @@ class Run(NamedTuple):
     drift: float
     spread: float
     stopped: str | None
+    uncertain: int = 0
 
 
 def to_atoms(molecule: Molecule, calculator: Calculator) -> ase.Atoms:
@@ -78,6 +95,9 @@ def relax(
     steps: int = 500,
     trajectory: str | Path | None = None,
     progress: Callable[[int, float, float], None] | None = None,
+    bound: float | None = None,
+    on_bound: str = "stop",
+    uncertain: str | Path | None = None,
 ) -> Relaxation:
     """Move atoms to the nearest minimum, by BFGS.
 
@@ -87,7 +107,15 @@ def relax(
         steps: at most.
         trajectory: a file (extended XYZ) for every step.
         progress: is told step, energy (eV) and largest force (eV/Å).
+        bound: eV/Å; the largest standard deviation of a force that is not told.  It takes a calculator with
+            `uncertainty`, and is that of a force as a whole: the root of the sum of squares over its components.
+        on_bound: "stop" at the first step over the bound, or "warn" of it and go on.
+        uncertain: a file (extended XYZ) for the steps over the bound, to be labelled.
+
+    Raises:
+        InputError: atoms in each other; or a bound that is no positive number, or without a committee.
     """
+    watch = _Watch(atoms, bound, on_bound, uncertain)
     file = None if trajectory is None else FrameFile(trajectory)
     optimizer = BFGS(atoms, logfile=None)
 
@@ -102,15 +130,20 @@ def relax(
             file.write(atoms, step=optimizer.nsteps)
         if progress is not None:
             progress(optimizer.nsteps, energy, largest)
+        watch.look(f"in step {optimizer.nsteps}", step=optimizer.nsteps)
 
     optimizer.attach(observe)
+    converged, stopped = False, None
     try:
         converged = bool(optimizer.run(fmax=fmax, steps=steps))
+    except _StoppedError as error:
+        stopped = str(error)
     finally:
-        if file is not None:
-            file.close()
+        for one in (file, watch.file):
+            if one is not None:
+                one.close()
     largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max(initial=0))
-    return Relaxation(converged, optimizer.nsteps, atoms.get_potential_energy(), largest)
+    return Relaxation(converged, optimizer.nsteps, atoms.get_potential_energy(), largest, stopped, watch.count)
 
 
 def run(
@@ -123,6 +156,9 @@ def run(
     every: int = 20,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    bound: float | None = None,
+    on_bound: str = "stop",
+    uncertain: str | Path | None = None,
 ) -> Run:
     """Molecular dynamics, from random velocities unless the atoms have some.
 
@@ -138,14 +174,16 @@ def run(
         every: steps from frame to frame.
         seed: of velocities and noise.
         progress: is told after every step how many are done, and how many there are.
+        bound, on_bound, uncertain: as of `relax`; of steps over the bound, the file has at most one in `every`.
 
     Returns:
-        How it went.  A run that flies apart, or gets too hot, ends early and says why; its frames stay.
+        How it went.  A run that flies apart, or gets too hot or too uncertain, ends early and says why; frames stay.
 
     Raises:
-        InputError: a constraint of another kind; or no atom can move.
+        InputError: a constraint of another kind; no atom can move; or a bound as of `relax`.
     """
     check_constraints(atoms)
+    watch = _Watch(atoms, bound, on_bound, uncertain, every)
     n_steps, rng = max(round(1000 * picoseconds / timestep), 1), np.random.default_rng(seed)
     if not atoms.get_momenta().any():
         heat(atoms, temperature, rng)
@@ -179,6 +217,7 @@ def run(
                 raise _StoppedError(f"the molecule flew apart {where}, into {more} pieces that do not see each other")
             if file is not None:
                 file.write(atoms, time_fs=round(k * timestep, 6), temperature_K=round(now, 3))
+        watch.look(where, time_fs=round(k * timestep, 6))
         if progress is not None:
             progress(k, n_steps)
 
@@ -191,8 +230,9 @@ def run(
     except InputError as error:  # positions that are not finite, atoms on the same place
         stopped = f"after {k * timestep / 1000:g} ps: {error}"
     finally:
-        if file is not None:
-            file.close()
+        for one in (file, watch.file):
+            if one is not None:
+                one.close()
     drift, spread = line(np.arange(len(total)) * timestep / 1000, np.array(total) * 1000 / n)
     return Run(
         frames=0 if file is None else file.frames,
@@ -201,6 +241,7 @@ def run(
         drift=drift,
         spread=spread,
         stopped=stopped,
+        uncertain=watch.count,
     )
 
 
@@ -313,6 +354,58 @@ def check_place(path: str | Path) -> None:
 
 class _StoppedError(Exception):
     """A run that cannot go on."""
+
+
+class _Watch:
+    """Looks at every step whether a committee's forces are more uncertain than a bound; arguments as of `relax`.
+
+    Attributes:
+        count: steps over the bound.
+        file: of such frames; at most one in `every` steps.
+    """
+
+    def __init__(self, atoms, bound, on_bound, uncertain, every=1):
+        self.atoms, self.bound, self.on_bound, self.every = atoms, bound, on_bound, every
+        self.count, self.steps, self.written, self.file = 0, 0, -math.inf, None
+        if bound is None:
+            if uncertain is not None:
+                raise InputError("a file for uncertain frames needs a bound, in eV/Å, over which a frame is uncertain")
+            return
+        if isinstance(bound, bool) or not isinstance(bound, int | float) or not 0 < bound < math.inf:
+            raise InputError(f"a bound is a positive number in eV/Å, not {quoted(bound)}")
+        if on_bound not in ("stop", "warn"):
+            raise InputError(f"at the bound, a run can stop or warn, not {quoted(on_bound)}")
+        if not getattr(atoms.calc, "uncertainty", False):
+            raise InputError("a bound needs a calculator with uncertainty=True, of a potential that is a committee")
+        if uncertain is not None:
+            self.file = FrameFile(uncertain)
+
+    def look(self, where: str, **info) -> None:
+        """Compare this step with the bound.
+
+        Raises:
+            _StoppedError: it is over, and the run is to stop.
+            UncertaintyWarning: (a warning) it is over, for the first time, and the run is to go on.
+        """
+        if self.bound is None:
+            return
+        self.steps += 1
+        std = np.linalg.norm(self.atoms.calc.get_property("forces_std", self.atoms), axis=1)
+        largest = float(std.max(initial=0))
+        if largest <= self.bound:
+            return
+        self.count += 1
+        if self.file is not None and self.steps - self.written >= self.every:
+            self.file.write(self.atoms, **info, force_std=round(largest, 6))
+            self.written = self.steps
+        said = (
+            f"{where}, the standard deviation of the force on atom {np.argmax(std) + 1} is {largest:.3g} eV/Å, over "
+            f"the bound of {self.bound:g}: the potential does not know this geometry"
+        )
+        if self.on_bound == "stop":
+            raise _StoppedError(said)
+        if self.count == 1:
+            warnings.warn(said, UncertaintyWarning, stacklevel=2)
 
 
 def _anchored(atoms: ase.Atoms) -> bool:
