@@ -50,6 +50,12 @@ Start = Annotated[
         help="A SMILES; or a file (its last molecule): .xyz, .traj, .sdf, .pdb, … `dmol-molnet formats` lists them.",
     ),
 ]
+Bound = Annotated[
+    float | None,
+    typer.Option(help="eV/Å; how large the standard deviation of a force may be, by a committee (train --members)."),
+]
+OnBound = Annotated[str, typer.Option(help="Over the bound: stop, or warn and go on.")]
+Uncertain = Annotated[Path | None, typer.Option(help="Write frames over the bound into this file, to label: .xyz.")]
 Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
 
 ALONE = 6.0
@@ -85,6 +91,9 @@ def train(
     channels: Annotated[int | None, typer.Option(min=2, help="Features of an atom; each model has its own.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="How many interactions.")] = None,
     cutoff: Annotated[float | None, typer.Option(help="How far atoms see each other, Å.")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="Readouts of a committee, which knows its uncertainty; 8 are many.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.02 if not told.")] = None,
     force_weight: Annotated[
         float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
@@ -129,6 +138,7 @@ def train(
       dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
       dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
       dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
+      dmol-molnet train ethanol.xyz -o committee.keras --members 8
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
     began = time.monotonic() - BEYOND
@@ -143,7 +153,7 @@ def train(
     if minutes is None and epochs is None:
         minutes = 10.0
     reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
-    built = {"channels": channels, "layers": layers, "cutoff": cutoff}
+    built = {"channels": channels, "layers": layers, "cutoff": cutoff, "members": members}
     if start is not None:
         start = _check_model(start)
         if told := [f"--{name}" for name, value in built.items() if value is not None]:
@@ -258,6 +268,11 @@ def evaluate(
     and eV/Å: one object with molecules, energy_mae, energy_rmse, energy_rmse_per_atom, force_mae and force_rmse, the
     last two null without forces; for a set of several files, an object of such by file.
 
+    Of a committee, it also tells how well its standard deviations know the errors: their mean, the share of errors
+    within one and within two of them (68 % and 95 %, were all as it says), and the rank correlation with the errors'
+    sizes, for forces by atom: energy_std_mean, energy_within_one_std, energy_within_two_std, energy_rank_correlation,
+    and the same of force.
+
     \b
     Examples:
       dmol-molnet evaluate acac.keras acetylacetone
@@ -291,6 +306,17 @@ def evaluate(
             f"{name:<{width}}  {e['molecules']:>9,}  {1000 * e['energy_mae']:>11.2f}  {1000 * e['energy_rmse']:>7.2f}  "
             f"{1000 * e['energy_rmse_per_atom']:>9.3f}  {forces[0]}  {forces[1].strip():>7}"
         )
+    if "energy_std_mean" not in next(iter(errors.values())):
+        return
+    print(f"\n{'Spread of the committee':<{width + 13}}  mean  errors within 1 and 2 of it  rank correlation")
+    for name, e in zip(names, errors.values(), strict=True):
+        for kind in ("energy", "force"):
+            mean, one, two, rank = (
+                e[f"{kind}_{key}"] for key in ("std_mean", "within_one_std", "within_two_std", "rank_correlation")
+            )
+            cells = ["–" if x is None else f"{x:{how}}" for x, how in ((one, ".0%"), (two, ".0%"), (rank, ".2f"))]
+            size = "–" if mean is None else f"{1000 * mean:.2f}"
+            print(f"{name:<{width}}  {kind:<7}  {size:>10}  {cells[0]:>19}  {cells[1]:>5}  {cells[2]:>16}")
 
 
 def relax(
@@ -300,23 +326,27 @@ def relax(
     fmax: Annotated[float, typer.Option(help="Done when no force is larger, eV/Å.")] = 0.01,
     steps: Annotated[int, typer.Option(min=1, help="At most.")] = 500,
     trajectory: Annotated[Path | None, typer.Option(help="Write every step into this file too: .xyz.")] = None,
+    bound: Bound = None,
+    on_bound: OnBound = "stop",
+    uncertain: Uncertain = None,
 ) -> None:
     """Move a molecule to the nearest minimum of a potential.
 
     Ends with exit code 1 and one line on standard error when the forces are not small enough after all steps; the
-    output then has the last step.
+    output then has the last step.  So it does when a force is more uncertain than --bound.
 
     \b
     Examples:
       dmol-molnet relax acac.keras "C/C(O)=C/C(C)=O" -o relaxed.xyz
       dmol-molnet relax acac.keras start.xyz -o relaxed.xyz --fmax 0.001 --trajectory path.xyz
     """
-    for path in (output, trajectory):
+    for path in (output, trajectory, uncertain):
         if path is not None:
             check_output(path, (".xyz", ".extxyz"), "a geometry")
     if not 0 < fmax < float("inf"):
         raise InputError(f"--fmax is a positive force in eV/Å, not {fmax:g}")
-    atoms = _atoms(model, molecule)
+    _check_bound(bound, on_bound, uncertain)
+    atoms = _atoms(model, molecule, uncertainty=bound is not None)
     from dmol_molnet import dynamics
 
     progress = None
@@ -325,11 +355,17 @@ def relax(
         def progress(step, energy, largest):
             print(f"\r\x1b[2Kstep {step}: {energy:.4f} eV, {largest:.4f} eV/Å", end="", flush=True, file=sys.stderr)
 
-    done = dynamics.relax(atoms, fmax, steps, trajectory, progress)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        done = dynamics.relax(atoms, fmax, steps, trajectory, progress, bound, on_bound, uncertain)
     if progress is not None:
         print(file=sys.stderr)
     write_whole(output, dynamics.frame_text(atoms))
     print(f"{output}: {done.energy:.4f} eV, largest force {done.largest_force:.4f} eV/Å after {done.steps} steps")
+    _tell_uncertain(done, uncertain)
+    if done.stopped is not None:
+        print(f"dmol-molnet: stopped: {done.stopped}", file=sys.stderr)
+        raise typer.Exit(1)
     if not done.converged:
         print(
             f"dmol-molnet: not converged: the largest force is {done.largest_force:.4f} eV/Å after {done.steps} steps, "
@@ -469,6 +505,9 @@ def md(
     new_velocities: Annotated[
         bool, typer.Option("--new-velocities", help="Random ones, although the file has momenta.")
     ] = False,
+    bound: Bound = None,
+    on_bound: OnBound = "stop",
+    uncertain: Uncertain = None,
 ) -> None:
     """Run molecular dynamics on a potential.
 
@@ -476,21 +515,26 @@ def md(
     velocities.  Masses are those of the file or of its isotopes, and fixed atoms stay where they are.
 
     Frames have energies, forces and momenta; an interrupted run leaves whole ones.  Ends with exit code 1 and one line
-    on standard error when the molecule flies apart or gets too hot; its frames stay.
+    on standard error when the molecule flies apart, gets too hot, or has a force more uncertain than --bound; its
+    frames stay.
 
     \b
     Examples:
       dmol-molnet md acac.keras relaxed.xyz -o run.xyz --temperature 300 --picoseconds 10
       dmol-molnet md acac.keras run.xyz -o more.xyz --picoseconds 10
       dmol-molnet md acac.keras relaxed.xyz -o run.xyz --nve --timestep 0.25
+      dmol-molnet md committee.keras relaxed.xyz -o run.xyz --bound 0.5 --on-bound warn --uncertain to-label.xyz
     """
-    check_output(output, (".xyz", ".extxyz"), "a trajectory")
+    for path in (output, uncertain):
+        if path is not None:
+            check_output(path, (".xyz", ".extxyz"), "a trajectory")
     for name, value in (("--picoseconds", picoseconds), ("--timestep", timestep), ("--friction", friction)):
         if not 0 < value < float("inf"):
             raise InputError(f"{name} is a positive number, not {value:g}")
     if not 0 <= temperature < float("inf"):
         raise InputError(f"--temperature is 0 K or more, not {temperature:g}")
-    atoms = _atoms(model, molecule)
+    _check_bound(bound, on_bound, uncertain)
+    atoms = _atoms(model, molecule, uncertainty=bound is not None)
     from dmol_molnet import dynamics
 
     dynamics.check_constraints(atoms)
@@ -499,24 +543,28 @@ def md(
     if atoms.get_momenta().any():
         print(f"Going on from the momenta in {molecule}, at {atoms.get_temperature():.0f} K.", file=sys.stderr)
     options = (temperature, picoseconds, timestep, None if nve else friction, every, seed)
-    if sys.stderr.isatty():
-        with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
-            shown = 0
+    watched = {"bound": bound, "on_bound": on_bound, "uncertain": uncertain}
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        if sys.stderr.isatty():
+            with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
+                shown = 0
 
-            def progress(step, of):
-                nonlocal shown
-                bar.update(1000 * step // of - shown)
-                shown = 1000 * step // of
+                def progress(step, of):
+                    nonlocal shown
+                    bar.update(1000 * step // of - shown)
+                    shown = 1000 * step // of
 
-            done = dynamics.run(atoms, output, *options, progress)
-    else:
-        done = dynamics.run(atoms, output, *options)
+                done = dynamics.run(atoms, output, *options, progress, **watched)
+        else:
+            done = dynamics.run(atoms, output, *options, **watched)
     said = f"{output}: {done.frames} frames of {done.picoseconds:g} ps, at {done.temperature:.0f} K on average"
     if nve:
         said += (
             f"; the total energy drifts by {done.drift:+.4f} meV/atom/ps, off that line by {done.spread:.4f} meV/atom"
         )
     print(said)
+    _tell_uncertain(done, uncertain)
     if done.stopped is not None:
         print(f"dmol-molnet: stopped: {done.stopped}", file=sys.stderr)
         raise typer.Exit(1)
@@ -676,7 +724,24 @@ def _warn(message, category, filename, lineno, file=None, line=None) -> None:
     print(f"{chr(10) if sys.stderr.isatty() else ''}dmol-molnet: warning: {message}", file=sys.stderr)
 
 
-def _atoms(model: Path, molecule: str):
+def _check_bound(bound: float | None, on_bound: str, uncertain: Path | None) -> None:
+    """Refuse what `dynamics` would refuse, before TensorFlow starts."""
+    if bound is None and uncertain is not None:
+        raise InputError("--uncertain needs --bound, over which a frame is uncertain")
+    if bound is not None and not 0 < bound < float("inf"):
+        raise InputError(f"--bound is a positive number in eV/Å, not {bound:g}")
+    if on_bound not in ("stop", "warn"):
+        raise InputError(f"--on-bound is stop or warn, not {quoted(on_bound)}")
+
+
+def _tell_uncertain(done, path: Path | None) -> None:
+    """Say how many steps were over the bound."""
+    if done.uncertain:
+        steps = f"{done.uncertain} step{'s' if done.uncertain > 1 else ''} over the bound"
+        print(f"{path}: frames to label, of {steps}" if path is not None else steps)
+
+
+def _atoms(model: Path, molecule: str, uncertainty: bool = False):
     """Atoms of ASE with the potential as their calculator."""
     from dmol_molnet.files import read_atoms
 
@@ -687,7 +752,7 @@ def _atoms(model: Path, molecule: str):
 
     if potential.normalisation is not None:
         potential.normalisation.reference(Molecule.from_ase(start))  # an element that it does not know is told now
-    start.calc = MolnetCalculator(potential)
+    start.calc = MolnetCalculator(potential, uncertainty)
     return start
 
 
