@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from dmol_molnet import InputError, Molecule, cli, datasets, dynamics, live, symmetry
 from dmol_molnet.calculator import MolnetCalculator
@@ -354,7 +355,7 @@ def test_commands_train_evaluate_and_watch_a_committee(trained, tmp_path, capfd,
         return stop.value.code or 0, *capfd.readouterr()
 
     for k, frames in enumerate((FRAMES[:12], FRAMES[:1])):
-        ase.io.write(f"{k}.xyz", [dynamics_frame(m) for m in frames])
+        ase.io.write(f"{k}.xyz", [labelled(m) for m in frames])
     code, _, err = run("train 0.xyz --members 3 --channels 8 --layers 1 --cutoff 3 --epochs 2 --json")
     assert code == 0, err
     assert Potential.load("0.keras").members == 3
@@ -381,10 +382,8 @@ def test_commands_train_evaluate_and_watch_a_committee(trained, tmp_path, capfd,
         assert says in err
 
 
-def dynamics_frame(molecule):
+def labelled(molecule):
     """With its labels, for ASE to write."""
     atoms = molecule.to_ase()
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     atoms.calc = SinglePointCalculator(atoms, energy=molecule.energy, forces=molecule.forces)
     return atoms

@@ -50,7 +50,7 @@ def export(potential: Potential, path: str | Path | None = None) -> bytes:
     """Write a potential for the engine, all or nothing.
 
     Args:
-        potential: of a `Network` or of a `SchNet`.
+        potential: of a `Network` or of a `SchNet`; of a committee, its mean is written.
         path: where to; None writes nothing.
 
     Returns:

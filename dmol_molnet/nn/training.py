@@ -134,6 +134,9 @@ def fit(
     zero = float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
     deadline = None if minutes is None else 60 * minutes - run.seconds
 
+    if potential.members > 1 and deadline is not None:
+        _draw(potential, train, validation, seed)  # compiles what the end needs, as long as it counts
+
     history = keras.callbacks.History()
     shown = [] if not verbose else [Progress(epochs, minutes, verbose, began, run)]
     everyone = keras.callbacks.CallbackList([history, *callbacks, *shown], model=potential)
@@ -193,11 +196,16 @@ def fit(
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
     step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
-        potential.draw_members(train, seed)
-        potential.calibration = potential.calibrate(validation) if validation else Calibration()
+        _draw(potential, train, validation, seed)
     everyone.on_train_end()
     potential.optimizer = None  # or it would be saved with the potential, twice as large as the weights
     return history
+
+
+def _draw(potential: Potential, train: Sequence[Molecule], validation: Sequence[Molecule], seed: int) -> None:
+    """Draw the members of a committee, and calibrate their spread on molecules held out, if there are any."""
+    potential.draw_members(train, seed)
+    potential.calibration = potential.calibrate(validation) if validation else Calibration()
 
 
 def _refer(potential: Potential, train: Sequence[Molecule], reference: Mapping[str, float] | str | None) -> None:
