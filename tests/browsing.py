@@ -69,11 +69,11 @@ def live_page(folder, *names, **options):
 
 
 def start(tab, name):
-    """Scroll to a figure and wait until it runs; its locator."""
+    """Scroll to a figure and wait until it runs, and knows that it is in sight; its locator."""
     figure = tab.locator(f"#live-{name}")
     figure.scroll_into_view_if_needed()
     tab.wait_for_function(
-        "name => !['still', 'loading'].includes(document.getElementById(`live-${name}`).dataset.state)",
+        "name => !['still', 'loading', 'out of sight'].includes(document.getElementById(`live-${name}`).dataset.state)",
         arg=name,
         timeout=60_000,
     )

@@ -26,9 +26,11 @@
   const article = document.querySelector("article") ?? document.querySelector("main");
   const all = (selector) => [...article.querySelectorAll(selector)];
 
-  // Icons of the theme, formulas and copy buttons are no pictures; nor is yet what stands hidden beside its still.
+  // Icons of the theme, formulas and copy buttons are no pictures; nor is yet what stands hidden beside its still.  Of
+  // some, a phone shows the chosen one.
   const pictures = () => {
-    const sheet = paper(article), none = "[aria-hidden=true], [hidden], button, summary, mjx-container, [data-state=loading] .live-body";
+    const sheet = paper(article), none = "[aria-hidden=true], [hidden], button, summary, mjx-container, " +
+      "[data-state=loading] .live-body" + (innerWidth <= 576 ? ", .live-one > :not(.live-chosen)" : "");
     return all("figure, img, svg, video, canvas").filter((element) => !element.closest(none)).map((element) => {
       const { width, height } = element.getBoundingClientRect();
       return {
