@@ -1,6 +1,6 @@
 """How many labels a second one process and two make, and what a molecule costs beside its labels; writes labels.md.
 
-    python benchmarks/labels.py [--molecules 40] [--tiny 400]
+    python benchmarks/labels.py [--molecules 24] [--tiny 400]
 
 The same made-up molecules, by one worker and by two, in turn; starting Dask and its workers is timed apart, by a run of
 one atom.  What the command's own process does for each molecule (handing out, receiving, journal) is measured on single
@@ -30,7 +30,7 @@ def timed(molecules, plan, workers: int) -> tuple[float, float, int]:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--molecules", type=int, default=40)
+    parser.add_argument("--molecules", type=int, default=24)
     parser.add_argument("--tiny", type=int, default=400)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments = parser.parse_args()
