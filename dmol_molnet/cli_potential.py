@@ -20,6 +20,7 @@ import typer
 
 from dmol_molnet.files import write_whole
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
+from dmol_molnet.nn import pretrained
 
 EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="The name of the energy in the file.")]
 ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="The name of the forces in the file.")]
@@ -759,10 +760,10 @@ def _atoms(model: Path, molecule: str, uncertainty: bool = False):
 def _check_model(path: Path) -> Path:
     """Where a potential is that is named by its file or as it ships; what is certainly none is refused at once."""
     if not path.is_file():
-        shipped = {file.name.removesuffix(".keras"): file for file in _models().iterdir() if file.suffix == ".keras"}
-        if str(path) in shipped:
-            return shipped[str(path)]
-        raise InputError(f"there is no file {quoted(str(path))}, and no potential of that name: {', '.join(shipped)}")
+        if str(path) in pretrained.COMMANDS:
+            return pretrained.file(str(path))
+        names = ", ".join(sorted(pretrained.COMMANDS))
+        raise InputError(f"there is no file {quoted(str(path))}, and no potential of that name: {names}")
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -772,12 +773,6 @@ def _check_model(path: Path) -> Path:
     if not known:
         raise InputError(f"{quoted(str(path))} holds no potential; `dmol-molnet train` writes such files")
     return path
-
-
-def _models() -> Path:
-    import dmol_molnet
-
-    return Path(dmol_molnet.__file__).parent / "data" / "models"
 
 
 def _load(path: Path):

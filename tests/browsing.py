@@ -101,3 +101,16 @@ def copied(figure):
     assert len(lines.splitlines()) == 3
     exec(lines, {"print": lambda *values, **options: printed.append(values)})
     return printed
+
+
+def small_words(tab):
+    """The words of drawings that are smaller than eleven pixels on a phone, and their sizes."""
+    before = tab.viewport_size
+    tab.set_viewport_size({"width": 390, "height": 800})
+    small = tab.locator(".live-stage svg :is(text, tspan)").evaluate_all(
+        "all => all.filter(it => it.textContent && it.getBoundingClientRect().width)"
+        ".map(it => [it.textContent, parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a])"
+        ".filter(([, size]) => size < 10.95)"
+    )
+    tab.set_viewport_size(before)
+    return small

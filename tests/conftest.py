@@ -17,6 +17,24 @@ settings.register_profile("book", deadline=None)  # a busy machine is not a fail
 settings.load_profile("book")
 
 
+@pytest.fixture
+def float64():
+    """Networks compute in float64."""
+    from dmol_molnet.nn.design_space import computing_in
+
+    with computing_in("float64"):
+        yield
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Networks compute in this precision, and then in that."""
+    from dmol_molnet.nn.design_space import computing_in
+
+    with computing_in(request.param):
+        yield request.param
+
+
 def stop(reason):
     """Skip, and say why; fail where the site is required, as in .ci/run."""
     (pytest.fail if REQUIRED else pytest.skip)(reason)

@@ -2,7 +2,6 @@
 
 import ase
 import ase.io
-import keras
 import numpy as np
 import pytest
 from ase import units
@@ -26,14 +25,6 @@ def make_potential(cutoff=4.0, **changes):
 @pytest.fixture(scope="module")
 def potential():
     return make_potential()
-
-
-@pytest.fixture
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
 
 
 def atoms_of(molecule, calculator):

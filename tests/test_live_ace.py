@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from browsing import copied, live_page, needs_live, said
+from browsing import copied, live_page, needs_live, said, small_words
 
 from dmol_molnet import so3
 from dmol_molnet.counterexamples import pair, relation
@@ -393,14 +393,7 @@ def test_one_number_is_one(shell):
 
 
 def test_words_have_eleven_pixels_on_a_phone(tab):
-    tab.set_viewport_size({"width": 390, "height": 800})
-    small = tab.locator(".live-stage svg :is(text, tspan)").evaluate_all(
-        "all => all.filter(it => it.textContent && it.getBoundingClientRect().width)"
-        ".map(it => [it.textContent, parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a])"
-        ".filter(([, size]) => size < 10.95)"
-    )
-    tab.set_viewport_size({"width": 1000, "height": 900})
-    assert small == []
+    assert small_words(tab) == []
 
 
 def test_turning_changes_no_number(shell):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import NODE, copied, live_page, needs_live, said, settled
+from browsing import NODE, copied, live_page, needs_live, said, settled, small_words
 from numpy.polynomial import Legendre
 from scipy.spatial.transform import Rotation
 
@@ -451,11 +451,4 @@ def test_on_a_phone_one_matrix_is_seen_and_its_room_does_not_change(tab, figure)
 
 
 def test_words_have_eleven_pixels_on_a_phone(tab):
-    tab.set_viewport_size({"width": 390, "height": 800})
-    small = tab.locator(".live-stage svg :is(text, tspan)").evaluate_all(
-        "all => all.filter(it => it.textContent && it.getBoundingClientRect().width)"
-        ".map(it => [it.textContent, parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a])"
-        ".filter(([, size]) => size < 10.95)"
-    )
-    tab.set_viewport_size({"width": 1000, "height": 900})
-    assert small == []
+    assert small_words(tab) == []

@@ -2,7 +2,6 @@
 
 from itertools import product
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,12 +18,7 @@ from dmol_molnet.so3 import Irrep
 CUTOFF, K = 4.0, 3
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def molecule():

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,13 +10,7 @@ from dmol_molnet.geometric_wl import igwl
 from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.graph import MolecularGraph
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def difference(first, second, edges, **changes):

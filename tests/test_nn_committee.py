@@ -33,14 +33,6 @@ def uncompiled():
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.fixture
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 def network(name="schnet", members=4, **changes):
     return build(name, **{**SIZES.get(name, {}), "cutoff": 4.0, "seed": 0, "members": members, **changes})
 

@@ -14,24 +14,7 @@ from dmol_molnet.nn.graph import Capacity, MolecularGraph
 from dmol_molnet.nn.potential import Potential
 from dmol_molnet.nn.taxonomy import ROWS
 
-DTYPES = ("float32", "float64")
 TENSORS = [name for name in NAMES if name != "schnet"]
-
-
-@pytest.fixture(params=DTYPES)
-def dtype(request):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
-
-
-@pytest.fixture
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
 
 
 def small(name, **changes):

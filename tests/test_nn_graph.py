@@ -29,13 +29,7 @@ from dmol_molnet.nn.graph import (
     pair_vectors,
 )
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def cloud(n, seed=0, density=0.1, **kwargs):

@@ -18,14 +18,6 @@ from dmol_molnet.nn.potential import Normalisation, Potential, reference_energie
 ATOMS = {"H": -13.5, "C": -1027.3, "N": -1485.1, "O": -2038.5}
 
 
-@pytest.fixture
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 def small(**changes):
     return build("schnet", **{"channels": 8, "layers": 2, "radial": 8, "cutoff": 3.0, "seed": 0, **changes})
 

@@ -15,24 +15,6 @@ from dmol_molnet.nn.design_space import NAMES, build, describe
 from dmol_molnet.nn.graph import Capacity, MolecularGraph
 from dmol_molnet.nn.schnet import SchNet, shifted_softplus
 
-DTYPES = ("float32", "float64")
-
-
-@pytest.fixture(params=DTYPES)
-def dtype(request):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
-
-
-@pytest.fixture
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
-
 
 def small(**changes):
     return build("schnet", **{"channels": 16, "layers": 2, "radial": 8, "cutoff": 3.0, "seed": 0, **changes})

@@ -1,6 +1,5 @@
 """Sums of tensor messages: against plain loops over directed edges, and their derivatives against each other."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,12 +12,7 @@ PATH, SIGN = [0, 0, 1, 1, 1, 2], [1, 1, -1, -1, -1, 1]
 K, M = 4, 3
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def one_way():

@@ -4,7 +4,7 @@ import { computer } from "../../dmol_molnet/live/stage/computer.js";
 import { Frame, signed } from "../../dmol_molnet/live/stage/frame.js";
 import { svg } from "../../dmol_molnet/live/stage/svg.js";
 import { wigner } from "./shared/turns.js";
-import { apply } from "./shared/vectors.js";
+import { angleOf, apply } from "./shared/vectors.js";
 
 const POSITIVE = "#d9822b", NEGATIVE = "#2a7fb8";
 const ROUNDING = 1e-9; // relative to the largest number of an irrep
@@ -59,7 +59,7 @@ molnetLive.figures.points = async (element) => {
         }
       }
     });
-    const angle = degrees(there);
+    const angle = angleOf(there);
     bars.show(before, now);
     const energies = Object.fromEntries(job.points.map(({ name }, k) => [`energy${capital(name)}`, now[k].energy]));
     const named = Object.fromEntries(irreps.map((irrep) => [`moved${irrep}`, moved[irrep]]));
@@ -101,7 +101,7 @@ molnetLive.figures.points = async (element) => {
   await choose(atom);
   scene.onturn = () => {
     later();
-    const back = Math.round(degrees(scene.rotation())) === 0;
+    const back = Math.round(angleOf(scene.rotation())) === 0;
     frame.tell(back ? "As before the turn." : "0e stands still, and so do all six energies; 1o and 2e turn.");
   };
   const atoms = frame.choice({
@@ -123,12 +123,6 @@ molnetLive.figures.points = async (element) => {
   Object.defineProperty(element, "rotation", { get: () => R, configurable: true }); // both for tests and scripts
   frame.ready();
 };
-
-function degrees(R) {
-  // By how much a rotation turns
-  const cosine = (R[0][0] + R[1][1] + R[2][2] - 1) / 2;
-  return (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, cosine)));
-}
 
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 

@@ -51,17 +51,16 @@ class Vibration(Film):
 
     def states(self) -> Iterator[np.ndarray]:
         """Each phase rendered once: uint8 [height, width, 3]."""
-        figure = Figure(figsize=(SIZE, SIZE), dpi=DPI, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
         with style(self.theme):
+            figure = Figure(figsize=(SIZE, SIZE), dpi=DPI, layout="constrained")
             ax = figure.subplots()
+        canvas = FigureCanvasAgg(figure)
         reach = float(np.abs(self.drawn.positions[:, :2]).max()) + FARTHEST + 0.8
         moved = np.linalg.norm(self.displacement, axis=1) > 0.25 * FARTHEST
         ways = 1.3 / FARTHEST * self.displacement  # out from under the atoms
         arrows = [(x, d, "open") for x, d in zip(self.drawn.positions[moved], ways[moved], strict=True)]
         for frame in self.frames:
             with style(self.theme):
-                figure.set_facecolor(ax.get_facecolor())
                 ax.clear()
                 in_space(frame, ax, arrows=arrows, reach=reach, title=self.name)
                 canvas.draw()

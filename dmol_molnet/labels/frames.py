@@ -18,7 +18,6 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 from ase.md.langevin import Langevin
-from ase.optimize import BFGS
 from scipy.spatial.distance import pdist
 
 from dmol_molnet import dynamics, vibrations
@@ -107,15 +106,14 @@ def _relaxed(molecule: Molecule, method: Method) -> tuple[ase.Atoms, float]:
     atoms.calc = _calculator(method, atoms)
     bonds = _bonds(atoms)
     try:
-        converged = BFGS(atoms, logfile=None).run(fmax=FMAX, steps=STEPS)
-        energy = atoms.get_potential_energy()
+        found = dynamics.relax(atoms, FMAX, STEPS)
     except Exception as error:  # of anybody's calculator
-        raise Failed(f"its relaxation fails: {_one_line(error)}") from None
-    if not converged:
+        raise Failed(f"its relaxation fails: {one_line(error)}") from None
+    if not found.converged:
         raise Failed(f"it does not relax below {FMAX} eV/Å in {STEPS} steps")
     if _bonds(atoms) != bonds:
         raise Failed("a bond breaks or forms while it relaxes")
-    return atoms, energy
+    return atoms, found.energy
 
 
 def _around(atoms: ase.Atoms, plan: Plan, method: Method, rng: np.random.Generator):
@@ -146,7 +144,7 @@ def _around(atoms: ase.Atoms, plan: Plan, method: Method, rng: np.random.Generat
                     break  # a molecule that reacts is another one
                 yield atoms.positions.copy(), {"kind": "moved", "temperature": T}
     except Exception as error:  # of anybody's calculator
-        raise Failed(f"the frames around its minimum fail: {_one_line(error)}") from None
+        raise Failed(f"the frames around its minimum fail: {one_line(error)}") from None
 
 
 def _displace(atoms: ase.Atoms, modes: vibrations.Modes, temperature: float, rng: np.random.Generator) -> None:
@@ -171,7 +169,7 @@ def _labelled(x: np.ndarray, numbers: np.ndarray, charge: int, method: Method, *
         if "dipole" in atoms.calc.implemented_properties:
             labels["dipole"] = atoms.get_dipole_moment()
     except Exception as error:  # of anybody's calculator
-        raise Failed(f"a frame ({info['kind']}) cannot be labelled: {_one_line(error)}") from None
+        raise Failed(f"a frame ({info['kind']}) cannot be labelled: {one_line(error)}") from None
     for name, values in labels.items():
         if not np.isfinite(values).all():
             raise Failed(f"the {name} of a frame ({info['kind']}) is no number")
@@ -204,5 +202,6 @@ def _alike(a: ase.Atoms, b: ase.Atoms) -> bool:
     return bool(np.allclose(np.sort(pdist(a.positions)), np.sort(pdist(b.positions)), atol=0.05))
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, without breaks; its kind, if it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dmol_molnet.files import write_whole
-from dmol_molnet.labels.calculators import Method
-from dmol_molnet.labels.frames import Failed, Plan, as_text, frames
+from dmol_molnet.labels.calculators import GFN2, Method
+from dmol_molnet.labels.frames import Failed, Plan, as_text, frames, one_line
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 AHEAD = 4
@@ -193,7 +193,7 @@ def _result(future, versions: str) -> Result | None:
         error = future.exception()
         if isinstance(error, ImportError):
             raise InputError(f"a worker of Dask cannot import what labels: {error}")
-        return Result("", 0, f"{type(error).__name__}: {' '.join(str(error).split())}", 0.0, versions)
+        return Result("", 0, f"{type(error).__name__}: {one_line(error)}", 0.0, versions)
     try:
         result = future.result()
     except CancelledError:
@@ -224,9 +224,7 @@ def _client(workers: int | None, scheduler: str | None):
     try:
         client = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"no scheduler of Dask answers at {quoted(scheduler)}: {' '.join(str(error).split())}"
-        ) from None
+        raise InputError(f"no scheduler of Dask answers at {quoted(scheduler)}: {one_line(error)}") from None
     with client:
         try:
             client.wait_for_workers(1, timeout=PATIENCE)
@@ -238,7 +236,7 @@ def _client(workers: int | None, scheduler: str | None):
 def _versions(method: Method) -> str:
     """What labels depend on: the same here and on every worker."""
     found = []
-    for name in ("dmol-molnet", "ase", "rdkit", *(["tblite"] if method.name == "gfn2" else [])):
+    for name in ("dmol-molnet", "ase", "rdkit", *(["tblite"] if method.name == GFN2 else [])):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dmol_molnet.molecules import InputError, quoted
-from dmol_molnet.nn.potential import Potential
+
+if TYPE_CHECKING:
+    from dmol_molnet.nn.potential import Potential
 
 COMMANDS = {
     "schnet": "dmol-molnet train acetylacetone -o schnet.keras --channels 64 --epochs 500",
@@ -17,6 +21,11 @@ COMMANDS = {
     "--force-weight 1000 --epochs 500",
 }
 """The potentials by name, and the command that made each."""
+
+
+def file(name: str) -> Path:
+    """Where the potential of a name in `COMMANDS` is."""
+    return Path(str(resources.files("dmol_molnet"))) / "data" / "models" / f"{name}.keras"
 
 
 def load(name: str) -> Potential:
@@ -27,5 +36,6 @@ def load(name: str) -> Potential:
     """
     if name not in COMMANDS:
         raise InputError(f"no potential called {quoted(name)} ships with the package; there are {', '.join(COMMANDS)}")
-    with resources.as_file(resources.files("dmol_molnet") / "data" / "models" / f"{name}.keras") as path:
-        return Potential.load(path)
+    from dmol_molnet.nn.potential import Potential  # which takes TensorFlow, as the names alone do not
+
+    return Potential.load(file(name))
