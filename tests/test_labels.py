@@ -248,6 +248,12 @@ def test_failures_are_listed_and_cost_nobody_else_anything(tmp_path):
         assert list(csv.reader(file)) == [["molecule", "reason"], ["N", "each worker that was given it died"]]
 
 
+def test_a_molecule_without_positions_is_refused(tmp_path):
+    with pytest.raises(InputError, match="C2H6 has no positions to label"):
+        label(["C", Molecule.from_smiles("CC")], tmp_path / "data.xyz")
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_but_failures_is_an_error_that_names_one(tmp_path):
     with pytest.raises(
         InputError, match="none of the 1 molecules gave frames; N: its relaxation fails: no convergence"

@@ -89,14 +89,18 @@ def label(
         progress: is told how many molecules are done, how many of them failed, and how many there are.
 
     Raises:
-        InputError: the output or another command's journal is there; another process labels into it; the calculator or
-            the scheduler does not answer; workers have other versions of what labels; no molecule gave frames.
+        InputError: a molecule without positions; the output or another command's journal is there; another process
+            labels into it; the calculator or the scheduler does not answer; workers have other versions of what labels;
+            no molecule gave frames.
     """
     output, names = Path(output), [x if isinstance(x, str) else x.formula for x in molecules]
     if output.exists():
         raise InputError(f"{quoted(str(output))} is there; remove it, or name another file")
     if not molecules:
         raise InputError("there are no molecules to label")
+    for x in molecules:
+        if isinstance(x, Molecule) and x.positions is None:
+            raise InputError(f"{x.formula} has no positions to label; give its SMILES, or embed() it")
     method.calculator()  # whether there is one, before anything starts
     seconds = 0.0
     with Journal(output, _identity(molecules, plan, method, seed)) as journal:
