@@ -83,7 +83,8 @@ def label(
         counts = {"molecules": found.molecules, "frames": found.frames, "failed": len(found.failed)}
         print(json.dumps({"output": str(output), **counts, "seconds": found.seconds}))
         return
-    print(f"{output}: {found.frames:,} frames of {found.molecules:,} molecules, {found.seconds:.0f} s of computation")
+    of = f"{found.molecules:,} molecule{'' if found.molecules == 1 else 's'}"
+    print(f"{output}: {found.frames:,} frames of {of}, {found.seconds:.0f} s of computation")
     if found.failed:
         print(f"{len(found.failed):,} gave none, as {output}.failed.csv says; such as {': '.join(found.failed[0])}")
 
