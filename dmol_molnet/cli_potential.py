@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -59,6 +60,9 @@ OnBound = Annotated[str, typer.Option(help="Over the bound: stop, or warn and go
 Uncertain = Annotated[Path | None, typer.Option(help="Write frames over the bound into this file, to label: .xyz.")]
 Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
 
+MANY = 20
+"""From so many compositions on, what is held out are whole ones: on frames of molecules trained on, errors flatter."""
+
 ALONE = 6.0
 """Å; an atom in a cell that has an image within it is no free atom."""
 
@@ -86,7 +90,11 @@ def train(
         int | None, typer.Option(min=1, help="How many rounds over the data, instead or at most.")
     ] = None,
     validation: Annotated[
-        str, typer.Option(help="The share of DATA to validate on, such as 0.1 (0 for none), or more data.")
+        str,
+        typer.Option(
+            help=f"The share of DATA to validate on, such as 0.1 (0 for none), or more data. Of {MANY} compositions or "
+            "more, whole ones are held out."
+        ),
     ] = "0.1",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Molecules a step; 5 if not told.")] = None,
     channels: Annotated[int | None, typer.Option(min=2, help="Features of an atom; each model has its own.")] = None,
@@ -638,8 +646,8 @@ def _split(
     else:
         n = round(share * len(molecules))
         n = max(n, 1) if share and len(molecules) > 1 else n
-        order = np.random.default_rng(seed).permutation(len(molecules))
-        training, held_out = ([molecules[k] for k in sorted(some)] for some in (order[n:], order[:n]))
+        out, whole = _held_out([molecule.formula for molecule in molecules], n, np.random.default_rng(seed))
+        training, held_out = ([m for k, m in enumerate(molecules) if (k in out) == held] for held in (False, True))
         # What is held out must hold no element that is not trained on.
         known = {symbol for molecule in training for symbol in molecule.symbols}
         new = [molecule for molecule in held_out if known and not known.issuperset(molecule.symbols)]
@@ -661,12 +669,28 @@ def _split(
         print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
         if free:
             print(f"Free atoms give the reference energies of {', '.join(free)}, and are not trained on.")
-        if share and held_out and _like_a_trajectory(molecules):
+        if share and held_out and whole:
+            print("What is held out has compositions of its own, so that errors are those of molecules not seen.")
+        elif share and held_out and _like_a_trajectory(molecules):
             print(
                 f"Neighbouring frames of {quoted(data)} are alike, as those of one trajectory are: errors on frames "
                 "held out among them flatter. Judge by another run: --validation FILE, or `dmol-molnet evaluate`."
             )
     return free, training, held_out
+
+
+def _held_out(formulas: list[str], n: int, rng) -> tuple[set[int], bool]:
+    """Which of these are held out, at most n of them, and whether that are whole compositions."""
+    order, sizes = rng.permutation(len(formulas)).tolist(), Counter(formulas)
+    if len(sizes) >= MANY:
+        chosen, left = set(), n
+        for formula in dict.fromkeys(formulas[k] for k in order):
+            if sizes[formula] <= left:
+                chosen.add(formula)
+                left -= sizes[formula]
+        if chosen:
+            return {k for k, formula in enumerate(formulas) if formula in chosen}, True
+    return set(order[:n]), False
 
 
 def _like_a_trajectory(molecules: list[Molecule]) -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dmol_molnet import Molecule, cli, datasets, dynamics, nn, vibrations
+from dmol_molnet import Molecule, cli, cli_potential, datasets, dynamics, nn, vibrations
 from dmol_molnet.molecules import SYMBOLS
 from dmol_molnet.nn.potential import Potential
 from dmol_molnet.nn.training import fit
@@ -304,6 +305,35 @@ def test_as_a_process_it_is_quiet(trained):
 
 
 # ------------------------------------------------------------------------------------------------ relax and md
+
+
+def test_whole_compositions_are_held_out_where_there_are_many():
+    rng = np.random.default_rng(0)
+    formulas = [f"C{k}" for k in rng.integers(0, 30, 400)] + ["C1000"] * 200  # one of them larger than what is held out
+    rng.shuffle(formulas)
+    for n in (20, 60):
+        out, whole = cli_potential._held_out(formulas, n, np.random.default_rng(1))
+        inside = {formulas[k] for k in out}
+        assert whole
+        assert n - max(Counter(formulas[k] for k in out).values()) < len(out) <= n
+        assert inside.isdisjoint(formula for k, formula in enumerate(formulas) if k not in out)
+        assert (out, whole) == cli_potential._held_out(formulas, n, np.random.default_rng(1))
+    few = ["C1", "C2"] * 100
+    out, whole = cli_potential._held_out(few, 20, np.random.default_rng(0))
+    assert not whole
+    assert len(out) == 20
+    assert {few[k] for k in out} == {"C1", "C2"}
+    assert cli_potential._held_out(formulas, 0, np.random.default_rng(0))[0] == set()
+
+
+def test_training_on_many_compositions_says_what_was_held_out(run, tmp_path, eagerly):
+    several = [Molecule.from_smiles("C" * k).embed() for k in range(1, 23)]
+    frames = [replace(m, energy=-10.0 * len(m), forces=0.1 * m.positions) for m in several for _ in range(2)]
+    data = write(tmp_path / "alkanes.xyz", frames)
+    done = run("train", data, "-o", tmp_path / "m.keras", "--epochs", 1, *SMALL, "--no-check")
+    assert done.returncode == 0, done.stderr
+    assert "40 molecules of 20 compositions to train on, 4 to validate" in done.stdout
+    assert "compositions of its own" in done.stdout
 
 
 def test_relax_and_md_follow_on_each_other(run, trained, tmp_path, monkeypatch):
