@@ -408,6 +408,7 @@ class Batches:
         rounded: take sizes of which there are few in all, so that other molecules much alike have the same shapes.
         split: make each batch of several parts of the same shape, of about `PART` atoms: one graph whose tensors have
             an axis more, [parts, …].
+        workers: how many share the parts, of which there are as many for each.
     """
 
     def __init__(
@@ -418,6 +419,7 @@ class Batches:
         shapes: int = 4,
         rounded: bool = False,
         split: bool = False,
+        workers: int = 1,
     ):
         self.molecules, self.size, self.split = list(molecules), size, split
         self.found = [neighbors(molecule, cutoff) for molecule in self.molecules]
@@ -431,6 +433,7 @@ class Batches:
             n = min(size, len(members))
             if split:
                 parts = -(-n // part_size([self.molecules[k] for k in members]))
+                parts = -(-parts // workers) * workers
                 n = -(-n // parts)  # of each part
                 self.parts.append(parts)
             pairs = max(len(self.found[k].i) for k in members)

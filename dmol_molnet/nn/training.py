@@ -32,6 +32,7 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
 from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
+from dmol_molnet.nn.workers import Team
 
 __all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
 
@@ -66,6 +67,7 @@ def fit(
     seed: int = 0,
     verbose: int = 1,
     began: float | None = None,
+    team: Team | None = None,
 ) -> keras.callbacks.History:
     """Train a potential on labelled molecules; it ends with the best averaged weights by `validation_data`.
 
@@ -93,6 +95,8 @@ def fit(
         seed: of the order in which molecules are drawn, and of a committee's members.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
+        team: the workers that train together, each in a process that calls this with the same arguments; None for this
+            one alone.  All end with the same weights; the first speaks, and writes the checkpoint, which all read.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
@@ -101,7 +105,10 @@ def fit(
     Raises:
         InputError: molecules without labels, bad options, or a checkpoint of another run.
         DivergedError: the training collapsed again and again.
+        LostWorkerError: a worker of the team is gone.
     """
+    team = Team() if team is None else team
+    verbose = verbose if team.rank == 0 else 0
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
     _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
@@ -121,12 +128,13 @@ def fit(
         _refer(potential, train, reference)
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
-    step = _Step(potential, learning_rate, energy_weight, force_weight, average)
-    batches = Batches(train, potential.cutoff, batch_size, split=True)
+    step = _Step(potential, learning_rate, energy_weight, force_weight, average, team)
+    batches = Batches(train, potential.cutoff, batch_size, split=True, workers=team.size)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
     fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
     run = Run(step, fingerprint, [epochs, minutes])
     start = run.load(Path(checkpoint)) if checkpoint is not None else 0
+    team.agree(start, "the checkpoint, which all workers must read")
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
@@ -147,12 +155,15 @@ def fit(
     before = run.seconds
     try:
         for epoch in range(start, epochs):
-            if potential.stop_training or (deadline is not None and time.monotonic() - began >= deadline):
+            passed = time.monotonic() - began
+            if potential.stop_training or (deadline is not None and team.first([passed])[0] >= deadline):
                 break
             everyone.on_epoch_begin(epoch)
             sums, rng = _Sums(), np.random.default_rng([seed, epoch])
             for k, (chosen, graph) in enumerate(batches(rng)):
                 passed = time.monotonic() - began
+                if deadline is not None:  # by one clock
+                    passed, run.validation_time = team.first([passed, run.validation_time])
                 if deadline is not None and passed + run.validation_time >= deadline and k + epoch > 0:
                     potential.stop_training = True
                     break
@@ -185,7 +196,7 @@ def fit(
                 everyone.on_epoch_end(epoch, logs)  # History, the first of them, writes into run.history
             if run.guard.after_epoch(loss, dead):
                 run.go_back(epoch, rate)
-            if checkpoint is not None and not (potential.stop_training and deadline is not None):
+            if checkpoint is not None and team.rank == 0 and not (potential.stop_training and deadline is not None):
                 run.save(Path(checkpoint), epoch + 1)
             if patience is not None and validation and epoch - run.best_epoch >= patience:
                 break
@@ -259,8 +270,8 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
 class _Step:
     """The compiled training step, its optimizer and the averaged weights."""
 
-    def __init__(self, potential, learning_rate, energy_weight, force_weight, average):
-        self.potential, self.rate = potential, learning_rate
+    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, team):
+        self.potential, self.rate, self.team = potential, learning_rate, team
         self.settings = [learning_rate, energy_weight, force_weight, average]
         self.weights = potential.trainable_variables
         # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
@@ -305,29 +316,33 @@ class _Step:
                 loss = energy_weight * sums[0] / molecules + force_weight * sums[2] / atoms
             return sums, flat(tape.gradient(loss, weights))
 
-        def train(graph, wanted, momentum):
-            sizes = tf.cast(graph.sizes, weights[0].dtype)
-            norm = tf.reduce_sum(tf.cast(sizes > 0, sizes.dtype)), tf.reduce_sum(sizes)
-            if sizes.shape.rank == 1:
-                found = gradient(graph, wanted, *norm)
-            else:  # part by part: what a part needs stays in the cache
+        def slope(graph, wanted, molecules, atoms):
+            """Of a batch of so many molecules and atoms, or of a worker's share of it."""
+            if graph.sizes.shape.rank == 1:
+                return gradient(graph, wanted, molecules, atoms)
 
-                def add(k, *total):
-                    part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
-                    return k + 1, *(a + b for a, b in zip(total, gradient(*part, *norm), strict=True))
+            def add(k, *total):  # part by part: what a part needs stays in the cache
+                part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
+                found = gradient(*part, molecules, atoms)
+                return k + 1, *(a + b for a, b in zip(total, found, strict=True))
 
-                nothing = tf.zeros(5, sizes.dtype), tf.zeros_like(self.theta.value)
-                found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
-            sums, slope = found
+            nothing = tf.zeros(5, weights[0].dtype), tf.zeros_like(self.theta.value)
+            return tf.while_loop(lambda k, *_: k < graph.sizes.shape[0], add, [0, *nothing])[1:]
+
+        def update(sums, slope, momentum):
             self.optimizer.apply_gradients([(slope * self.size.value, self.theta)])
             theta, average = self.theta.value, self.average.value
             self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
             assign(self.weights, theta * self.size.value)
             return summary(sums)
 
+        def train(graph, wanted, molecules, atoms, momentum):
+            return update(*slope(graph, wanted, molecules, atoms), momentum)
+
         self.momentum = average
-        self._train = tf.function(train, jit_compile=True, autograph=False)
-        self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
+        compiled = {"jit_compile": True, "autograph": False}
+        self._train, self._slope, self._update = (tf.function(it, **compiled) for it in (train, slope, update))
+        self._errors = tf.function(lambda *batch: summary(errors(*batch)), **compiled)
 
     def set_rate(self, done: float, factor: float = 1.0) -> float:
         """The learning rate when this part of the run is done, after a short start from zero.
@@ -348,9 +363,14 @@ class _Step:
         # Early averages must not remember the random beginning.
         momentum = min(self.momentum, (self.count - self.warm_from) / (self.count - self.warm_from + 10))
         self.count += 1
-        if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
-            graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
-        return self._train(graph, wanted, tf.constant(momentum, "float32")).numpy()
+        dtype = np.asarray(graph.positions).dtype
+        size = [np.asarray(n, dtype) for n in (np.count_nonzero(graph.sizes), np.sum(graph.sizes))]
+        momentum = tf.constant(momentum, "float32")
+        if self.team.size > 1:
+            sums, slope = self._slope(*map(_one_part, map(self.team.share, (graph, wanted))), *size)
+            total = self.team.add(tf.concat([sums, slope], 0))
+            return self._update(total[:5], total[5:], momentum).numpy()
+        return self._train(_one_part(graph), _one_part(wanted), *size, momentum).numpy()
 
     def errors(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """The same of the present weights, without a step."""
@@ -378,6 +398,11 @@ class _Step:
             yield
         finally:
             self.use(self.theta.value)
+
+
+def _one_part(batch):
+    """A batch in parts [P, …], without that axis if there is but one."""
+    return type(batch)(*(x[0] for x in batch)) if len(batch[0]) == 1 else batch
 
 
 def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -424,9 +449,12 @@ class _Sums:
 
 
 def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batches: Batches) -> dict[str, float]:
-    sums = _Sums()
-    for chosen, graph in batches():
-        sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    """Each worker some of the batches."""
+    sums, team = _Sums(), step.team
+    for n, (chosen, graph) in enumerate(batches()):
+        if n % team.size == team.rank:
+            sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    sums.total = team.add(tf.constant(sums.total)).numpy()
     return sums.logs("val_")
 
 
