@@ -9,6 +9,8 @@ import csv
 import io
 import json
 import os
+import socket
+import subprocess
 import sys
 import time
 import warnings
@@ -125,6 +127,9 @@ def train(
     force_unit: ForceUnit = None,
     gradients: Gradients = False,
     no_check: NoCheck = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share each step here; one if not told, and no TF_CONFIG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a potential on molecules with energies and forces.
@@ -140,8 +145,11 @@ def train(
       dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
       dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
       dmol-molnet train ethanol.xyz -o committee.keras --members 8
+      dmol-molnet train many.xyz -o many.keras --model mace --batch-size 64 --workers 4
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
+    if workers is not None and workers > 1 and "TF_CONFIG" not in os.environ:
+        return _launch(workers)
     began = time.monotonic() - BEYOND
     output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
     check_output(output, (".keras",), "a potential")
@@ -159,10 +167,11 @@ def train(
         start = _check_model(start)
         if told := [f"--{name}" for name, value in built.items() if value is not None]:
             raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
-    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
+    first = _rank() == 0
+    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json or not first)
     reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
     going_on = checkpoint.exists()
-    if output.exists() and not going_on:
+    if output.exists() and not going_on and first:
         print(
             f"dmol-molnet: {quoted(str(output))} is there: it is replaced when this run ends, and kept as "
             f"{_previous(output)}",
@@ -172,6 +181,9 @@ def train(
     from dmol_molnet.nn import start_quietly
 
     start_quietly()
+    from dmol_molnet.nn.workers import LostWorkerError, Team
+
+    team = Team.of_environment()
     from dmol_molnet.nn.design_space import build, defaults
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
@@ -185,7 +197,7 @@ def train(
         normalisation = Normalisation.of(training, network.cutoff, reference)
         # Said again to `fit`, which would otherwise ask the network what zero of energy it has learned.
         potential, reference = Potential(network, normalisation), reference or "average"
-        if normalisation.undetermined and not as_json:
+        if normalisation.undetermined and not as_json and first:
             print(
                 f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "
                 f"of {len(normalisation.shifts)} are open): other compositions will be off by a constant."
@@ -205,9 +217,14 @@ def train(
                 seed=seed,
                 verbose=0 if as_json else 1,
                 began=began,
+                team=team,
             ).history
     except DivergedError as error:
         raise InputError(str(error)) from None
+    except LostWorkerError as error:
+        raise InputError(f"{error}; the same command goes on after its last epoch") from None
+    if not first:
+        return None
     rounds = len(found.get("loss", []))
     if not rounds:
         raise InputError("the minutes were over before the first step; give it more")
@@ -569,6 +586,53 @@ def md(
     if done.stopped is not None:
         print(f"dmol-molnet: stopped: {done.stopped}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+# ------------------------------------------------------------------------------------------------ workers
+
+
+def _rank() -> int:
+    """Which worker this is, as TF_CONFIG says."""
+    if "TF_CONFIG" not in os.environ:
+        return 0
+    from dmol_molnet.nn.workers import rank
+
+    return rank()
+
+
+def _launch(n: int) -> None:
+    """Give this command to so many workers on this machine; what the first says is what it says, and how it ends.
+
+    Raises:
+        InputError: one of the others died.
+        Exit: with the first one's exit code.
+    """
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    threads = str(max((os.cpu_count() or 1) // n, 1))
+    running = []
+    try:
+        for k in range(n):
+            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
+            environment = os.environ | {"TF_CONFIG": json.dumps(config), "TF_NUM_INTRAOP_THREADS": threads}
+            silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
+            running.append(subprocess.Popen(command, env=environment, **silent))
+        while running[0].poll() is None:
+            for k, one in enumerate(running[1:], 1):
+                if one.poll():
+                    running[0].kill()
+                    raise InputError(f"worker {k} of {n} died; the same command goes on after its last epoch")
+            time.sleep(0.05)
+    finally:
+        for one in running:
+            if one.poll() is None:
+                one.kill()
+            one.wait()
+    if running[0].returncode:
+        raise typer.Exit(max(running[0].returncode, 1))
 
 
 # ------------------------------------------------------------------------------------------------ reading

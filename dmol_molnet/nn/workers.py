@@ -16,11 +16,39 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from functools import cached_property
 
 import tensorflow as tf
 
 from dmol_molnet.molecules import InputError, quoted
+
+
+def rank() -> int:
+    """Which worker this process is, as `TF_CONFIG` says; 0 alone.
+
+    Raises:
+        InputError: it cannot be understood.
+    """
+    return _configured()[1]
+
+
+def _configured() -> tuple[int, int]:
+    """How many workers there are, and which this is."""
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        return 1, 0
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        index = int(task["index"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            "TF_CONFIG names the workers and which of them this is, as in "
+            '{"cluster": {"worker": ["node1:2222", "node2:2222"]}, "task": {"type": "worker", "index": 0}}, not '
+            f"{quoted(text)}"
+        ) from None
+    if set(config["cluster"]) != {"worker"} or task.get("type") != "worker" or not 0 <= index < len(workers):
+        raise InputError(f"TF_CONFIG names workers alone, and one of them for this process; not {quoted(text)}")
+    return len(workers), index
 
 
 class LostWorkerError(RuntimeError):
@@ -28,7 +56,7 @@ class LostWorkerError(RuntimeError):
 
 
 class Team:
-    """The processes that train together.
+    """The processes that train together; made before TensorFlow computes anything, which then listens to the others.
 
     Attributes:
         size: how many.
@@ -37,6 +65,7 @@ class Team:
 
     def __init__(self, size: int = 1, rank: int = 0):
         self.size, self.rank = size, rank
+        self._sum = _summation() if size > 1 else None
 
     @classmethod
     def of_environment(cls) -> Team:
@@ -45,25 +74,10 @@ class Team:
         Raises:
             InputError: it cannot be understood.
         """
-        text = os.environ.get("TF_CONFIG")
-        if not text:
-            return cls()
-        try:
-            config = json.loads(text)
-            workers, task = config["cluster"]["worker"], config["task"]
-            rank = int(task["index"])
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                "TF_CONFIG names the workers and which of them this is, as in "
-                '{"cluster": {"worker": ["node1:2222", "node2:2222"]}, "task": {"type": "worker", "index": 0}}, not '
-                f"{quoted(text)}"
-            ) from None
-        if set(config["cluster"]) != {"worker"} or task.get("type") != "worker" or not 0 <= rank < len(workers):
-            raise InputError(f"TF_CONFIG names workers alone, and one of them for this process; not {quoted(text)}")
-        return cls(len(workers), rank)
+        return cls(*_configured())
 
     def share(self, batch):
-        """This worker's share of a named tuple of arrays [P, …], of which P is a multiple of `size`: every `size`-th."""
+        """This worker's share of a named tuple of arrays [P, …], P a multiple of `size`: every `size`-th."""
         return type(batch)(*(x[self.rank :: self.size] for x in batch))
 
     def first(self, values: Sequence[float]) -> list[float]:
@@ -94,16 +108,17 @@ class Team:
         except tf.errors.OpError as error:
             raise LostWorkerError(f"a worker is gone: {error.message.splitlines()[0]}") from None
 
-    @cached_property
-    def _sum(self):
-        ring = tf.distribute.experimental.CommunicationOptions(
-            implementation=tf.distribute.experimental.CommunicationImplementation.RING
-        )
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=ring)
 
-        def on_this(x):
-            with tf.device("/CPU:0"):  # the sum asks where its numbers are
-                x = tf.identity(x)
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, x)
+def _summation():
+    """A function of a tensor: its sum over all workers that `TF_CONFIG` names."""
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=tf.distribute.experimental.CommunicationImplementation.RING
+    )
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
-        return tf.function(lambda x: strategy.run(on_this, args=(x,)), autograph=False)
+    def on_this(x):
+        with tf.device("/CPU:0"):  # the sum asks where its numbers are
+            x = tf.identity(x)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, x)
+
+    return tf.function(lambda x: strategy.run(on_this, args=(x,)), autograph=False)
