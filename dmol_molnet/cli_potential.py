@@ -64,6 +64,9 @@ Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
 ALONE = 6.0
 """Å; an atom in a cell that has an image within it is no free atom."""
 
+LAUNCHED, LOST = "DMOL_MOLNET_LAUNCHED", 75
+"""The variable of those whom `--workers` starts, and with which exit code they end where another is gone."""
+
 BEYOND = 1.5
 """Seconds of `--minutes` that are kept for the start of Python and for saving."""
 
@@ -222,6 +225,8 @@ def train(
     except DivergedError as error:
         raise InputError(str(error)) from None
     except LostWorkerError as error:
+        if LAUNCHED in os.environ:  # who started the workers says it
+            raise typer.Exit(LOST) from None
         raise InputError(f"{error}; the same command goes on after its last epoch") from None
     if not first:
         return None
@@ -595,6 +600,9 @@ def _rank() -> int:
     """Which worker this is, as TF_CONFIG says."""
     if "TF_CONFIG" not in os.environ:
         return 0
+    from dmol_molnet.nn import start_quietly
+
+    start_quietly()
     from dmol_molnet.nn.workers import rank
 
     return rank()
@@ -616,16 +624,22 @@ def _launch(n: int) -> None:
     try:
         for k in range(n):
             config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
-            environment = os.environ | {"TF_CONFIG": json.dumps(config), "TF_NUM_INTRAOP_THREADS": threads}
+            environment = os.environ | {
+                "TF_CONFIG": json.dumps(config),
+                "TF_NUM_INTRAOP_THREADS": threads,
+                LAUNCHED: "1",
+            }
             silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
             running.append(subprocess.Popen(command, env=environment, **silent))
-        while running[0].poll() is None:
-            for k, one in enumerate(running[1:], 1):
-                if one.poll():
-                    running[0].kill()
-                    raise InputError(f"worker {k} of {n} died; the same command goes on after its last epoch")
+        dead = []
+        while running[0].poll() is None and not dead:
+            dead = [k for k, one in enumerate(running) if one.poll()]
             time.sleep(0.05)
+        dead = [k for k, one in enumerate(running) if one.poll() not in (None, 0, LOST)]
+        if (dead and dead[0] > 0) or running[0].poll() == LOST:
+            which = f"worker {dead[0]} of {n}" if dead else "a worker"
+            raise InputError(f"{which} died; the same command goes on after its last epoch")
     finally:
         for one in running:
             if one.poll() is None:
