@@ -5,13 +5,17 @@ Bad input is told before TensorFlow starts, where it can be; nothing is written 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import warnings
 import zipfile
@@ -64,8 +68,9 @@ Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
 ALONE = 6.0
 """Å; an atom in a cell that has an image within it is no free atom."""
 
-LAUNCHED, LOST = "DMOL_MOLNET_LAUNCHED", 75
-"""The variable of those whom `--workers` starts, and with which exit code they end where another is gone."""
+LAUNCHED, LOST, NOTICE = "DMOL_MOLNET_LAUNCHED", 75, 10.0
+"""The variable by which those whom `--workers` starts know the process that did, with which exit code they end where
+another is gone, and how many seconds they have to notice that."""
 
 BEYOND = 1.5
 """Seconds of `--minutes` that are kept for the start of Python and for saving."""
@@ -131,7 +136,10 @@ def train(
     gradients: Gradients = False,
     no_check: NoCheck = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that share each step here; one if not told, and no TF_CONFIG.")
+        int | None,
+        typer.Option(
+            min=1, help="Processes on this machine that share each step; 1 if not told and without TF_CONFIG."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -151,15 +159,25 @@ def train(
       dmol-molnet train many.xyz -o many.keras --model mace --batch-size 64 --workers 4
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
-    if workers is not None and workers > 1 and "TF_CONFIG" not in os.environ:
+    from dmol_molnet.nn import workers as processes
+
+    addresses, rank = processes.configured()
+    if workers is not None and addresses and workers != len(addresses):
+        raise InputError(f"--workers {workers}, but TF_CONFIG names {len(addresses)}: leave one of them out")
+    if workers is not None and workers > 1 and not addresses:
         return _launch(workers)
-    began = time.monotonic() - BEYOND
+    began, first = time.monotonic() - BEYOND, rank == 0
+    if not first:  # the first worker speaks for all
+        warnings.simplefilter("ignore")
+    if LAUNCHED in os.environ:
+        _follow(int(os.environ[LAUNCHED]))
     output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
-    check_output(output, (".keras",), "a potential")
-    if history is not None:
-        check_output(history, (".json", ".csv"), "a history")
     checkpoint = output.with_name(output.name + ".checkpoint.npz") if checkpoint is None else checkpoint
-    check_output(checkpoint, (), "a checkpoint")
+    if first:  # who writes
+        check_output(output, (".keras",), "a potential")
+        if history is not None:
+            check_output(history, (".json", ".csv"), "a history")
+        check_output(checkpoint, (), "a checkpoint")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise InputError(f"--minutes is a positive number, not {minutes:g}")
     if minutes is None and epochs is None:
@@ -170,7 +188,7 @@ def train(
         start = _check_model(start)
         if told := [f"--{name}" for name, value in built.items() if value is not None]:
             raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
-    first = _rank() == 0
+    team = processes.Team(addresses, rank)
     free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json or not first)
     reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
     going_on = checkpoint.exists()
@@ -184,9 +202,7 @@ def train(
     from dmol_molnet.nn import start_quietly
 
     start_quietly()
-    from dmol_molnet.nn.workers import LostWorkerError, Team
-
-    team = Team.of_environment()
+    team.take_gpu()
     from dmol_molnet.nn.design_space import build, defaults
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
@@ -224,7 +240,7 @@ def train(
             ).history
     except DivergedError as error:
         raise InputError(str(error)) from None
-    except LostWorkerError as error:
+    except processes.LostWorkerError as error:
         if LAUNCHED in os.environ:  # who started the workers says it
             raise typer.Exit(LOST) from None
         raise InputError(f"{error}; the same command goes on after its last epoch") from None
@@ -596,18 +612,6 @@ def md(
 # ------------------------------------------------------------------------------------------------ workers
 
 
-def _rank() -> int:
-    """Which worker this is, as TF_CONFIG says."""
-    if "TF_CONFIG" not in os.environ:
-        return 0
-    from dmol_molnet.nn import start_quietly
-
-    start_quietly()
-    from dmol_molnet.nn.workers import rank
-
-    return rank()
-
-
 def _launch(n: int) -> None:
     """Give this command to so many workers on this machine; what the first says is what it says, and how it ends.
 
@@ -619,34 +623,58 @@ def _launch(n: int) -> None:
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    threads = str(max((os.cpu_count() or 1) // n, 1))
-    running = []
-    try:
-        for k in range(n):
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
-            environment = os.environ | {
-                "TF_CONFIG": json.dumps(config),
-                "TF_NUM_INTRAOP_THREADS": threads,
-                LAUNCHED: "1",
-            }
-            silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
-            running.append(subprocess.Popen(command, env=environment, **silent))
-        dead = []
-        while running[0].poll() is None and not dead:
-            dead = [k for k, one in enumerate(running) if one.poll()]
-            time.sleep(0.05)
-        dead = [k for k, one in enumerate(running) if one.poll() not in (None, 0, LOST)]
-        if (dead and dead[0] > 0) or running[0].poll() == LOST:
-            which = f"worker {dead[0]} of {n}" if dead else "a worker"
-            raise InputError(f"{which} died; the same command goes on after its last epoch")
-    finally:
-        for one in running:
-            if one.poll() is None:
-                one.kill()
-            one.wait()
-    if running[0].returncode:
-        raise typer.Exit(max(running[0].returncode, 1))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = str(max(cores // n, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        running = []
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        # Workers have a session of their own, so that Ctrl-C reaches the first of them once, from here.
+        signal.signal(signal.SIGINT, lambda *_: running and running[0].send_signal(signal.SIGINT))
+        try:
+            for k in range(n):
+                config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
+                told = {"TF_CONFIG": json.dumps(config), LAUNCHED: str(os.getpid())}
+                environment = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ | told
+                command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
+                with open(Path(folder) / str(k), "wb") as said:
+                    silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": said}
+                    running.append(subprocess.Popen(command, env=environment, start_new_session=True, **silent))
+            while running[0].poll() is None and not any(one.poll() for one in running):
+                time.sleep(0.05)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # that it cannot go on, or why none of them can
+                running[0].wait(timeout=NOTICE)
+            codes = [one.poll() for one in running]
+        finally:
+            for one in running:
+                if one.poll() is None:
+                    one.kill()
+                one.wait()
+        if codes[0] in (None, LOST) or codes[0] < 0:
+            raise InputError(f"{_death(codes, Path(folder))}; the same command goes on after its last epoch")
+    if codes[0]:
+        raise typer.Exit(codes[0])
+
+
+def _death(codes: list[int | None], folder: Path) -> str:
+    """Which worker died first, as far as exit codes tell, and of what: a signal, or its last words."""
+    for k, code in sorted(enumerate(codes), key=lambda one: (one[1] or 0) >= 0):
+        if code not in (None, 0, LOST):
+            if code < 0:
+                return f"worker {k} of {len(codes)} was killed by {signal.Signals(-code).name}"
+            words = (folder / str(k)).read_text(encoding="utf-8", errors="replace").strip().split("\n")[-1]
+            return f"worker {k} of {len(codes)} died: {words.removeprefix('dmol-molnet: ') or f'exit code {code}'}"
+    return "a worker does not answer"
+
+
+def _follow(command: int) -> None:
+    """End this worker when the command that has started it is gone."""
+
+    def watch():
+        while os.getppid() == command:
+            time.sleep(1)
+        os._exit(LOST)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # ------------------------------------------------------------------------------------------------ reading

@@ -96,19 +96,20 @@ def fit(
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
         team: the workers that train together, each in a process that calls this with the same arguments; None for this
-            one alone.  All end with the same weights; the first speaks, and writes the checkpoint, which all read.
+            one alone.  All end with the same weights; the first speaks, reads and writes the checkpoint, and its clock
+            counts.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
         the averaged weights, val_loss, val_energy_rmse_per_atom, val_force_rmse.
 
     Raises:
-        InputError: molecules without labels, bad options, or a checkpoint of another run.
+        InputError: molecules without labels, bad options, a checkpoint of another run, or workers that differ.
         DivergedError: the training collapsed again and again.
         LostWorkerError: a worker of the team is gone.
     """
     team = Team() if team is None else team
-    verbose = verbose if team.rank == 0 else 0
+    silent, verbose = not verbose, verbose if team.rank == 0 else 0
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
     _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
@@ -118,6 +119,11 @@ def fit(
         check_labels(molecules, force_weight > 0, name)
     if not train:
         raise InputError("there is no molecule to train on")
+    if team.size > min(batch_size, len(train)):
+        raise InputError(
+            f"{team.size} workers cannot share a step of {min(batch_size, len(train))} molecules: take fewer workers, "
+            "or more molecules a step (batch_size)"
+        )
     reference = free or None if reference is None else reference
     potential.example = max(train[:20], key=lambda molecule: len(molecule.numbers))
     if potential.normalisation is None:
@@ -129,12 +135,13 @@ def fit(
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
     step = _Step(potential, learning_rate, energy_weight, force_weight, average, team)
+    if team.size > 1:
+        team.agree(_about(train, validation, step, batch_size=batch_size, seed=seed, epochs=epochs, minutes=minutes))
     batches = Batches(train, potential.cutoff, batch_size, split=True, workers=team.size)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
     fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
     run = Run(step, fingerprint, [epochs, minutes])
-    start = run.load(Path(checkpoint)) if checkpoint is not None else 0
-    team.agree(start, "the checkpoint, which all workers must read")
+    start = run.load(Path(checkpoint), team) if checkpoint is not None else 0
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
@@ -153,26 +160,35 @@ def fit(
     history.history = run.history
     history.epoch = list(range(start))
     before = run.seconds
+
+    def passed() -> float:
+        """Seconds since it began; with a deadline, by the first worker's clock."""
+        now = time.monotonic() - began
+        if deadline is not None:
+            now, run.validation_time = team.first([now, run.validation_time]).tolist()
+        return now
+
+    together = contextlib.ExitStack()
     try:
+        together.enter_context(team.stopping_together())
         for epoch in range(start, epochs):
-            passed = time.monotonic() - began
-            if potential.stop_training or (deadline is not None and team.first([passed])[0] >= deadline):
+            if potential.stop_training or (deadline is not None and passed() >= deadline):
                 break
             everyone.on_epoch_begin(epoch)
             sums, rng = _Sums(), np.random.default_rng([seed, epoch])
-            for k, (chosen, graph) in enumerate(batches(rng)):
-                passed = time.monotonic() - began
-                if deadline is not None:  # by one clock
-                    passed, run.validation_time = team.first([passed, run.validation_time])
-                if deadline is not None and passed + run.validation_time >= deadline and k + epoch > 0:
+            for k, (chosen, size_class) in enumerate(batches.rounds(rng)):
+                now = passed()
+                if deadline is not None and now + run.validation_time >= deadline and k + epoch > 0:
                     potential.stop_training = True
                     break
                 done = (epoch + k / len(batches)) / epochs
                 if minutes is not None:
-                    done = max(done, (before + passed) / (60 * minutes))
+                    done = max(done, (before + now) / (60 * minutes))
                 rate = step.set_rate(done, run.guard.factor)
                 everyone.on_train_batch_begin(k)
-                found = step.train(graph, labels(potential, [train[c] for c in chosen], graph))
+                mine, graph = batches.share(chosen, size_class, team.rank)
+                size = len(chosen), sum(len(train[c]) for c in chosen)
+                found = step.train(graph, labels(potential, [train[c] for c in mine], graph), size)
                 if run.guard.after_step(float(found[0])):
                     run.go_back(epoch, rate)
                     continue  # the step is undone, so it does not count
@@ -181,6 +197,7 @@ def fit(
             if not sums.steps:
                 continue
             logs = sums.logs()
+            step.follow_first()
             with step.averaged():
                 if held_out is not None:
                     validating = time.monotonic()
@@ -201,9 +218,12 @@ def fit(
             if patience is not None and validation and epoch - run.best_epoch >= patience:
                 break
     except KeyboardInterrupt:
-        if not verbose:
+        if silent:
             raise
-        print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+        if verbose:
+            print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+    finally:
+        together.close()
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
     step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
@@ -270,8 +290,8 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
 class _Step:
     """The compiled training step, its optimizer and the averaged weights."""
 
-    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, team):
-        self.potential, self.rate, self.team = potential, learning_rate, team
+    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, team=None):
+        self.potential, self.rate, self.team = potential, learning_rate, Team() if team is None else team
         self.settings = [learning_rate, energy_weight, force_weight, average]
         self.weights = potential.trainable_variables
         # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
@@ -285,7 +305,7 @@ class _Step:
         self.optimizer.build([self.theta])
         self.count = self.warm_from = 0
         self.planned = float(self.optimizer.learning_rate.numpy())  # the rate that was set last
-        scale = float(np.mean(list(potential.normalisation.scales.values())))
+        self.scale = scale = float(np.mean(list(potential.normalisation.scales.values())))
 
         def errors(graph, wanted):
             """What each graph adds up to: loss times molecules, squares of the errors, molecules, atoms."""
@@ -302,12 +322,6 @@ class _Step:
             f2 = tf.reduce_sum(df**2) / 3  # a padded atom has neither force nor label
             return tf.stack([e2, ea2, f2, tf.reduce_sum(real), tf.reduce_sum(n)])
 
-        def summary(sums):
-            """Loss, mean squares of the errors, molecules and atoms."""
-            e2, ea2, f2, molecules, atoms = tf.unstack(sums)
-            loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
-            return tf.stack([loss, ea2 / molecules * scale**2, f2 / atoms * scale**2, molecules, atoms])
-
         weights = [w.value for w in self.weights]
 
         def gradient(graph, wanted, molecules, atoms):
@@ -318,7 +332,7 @@ class _Step:
 
         def slope(graph, wanted, molecules, atoms):
             """Of a batch of so many molecules and atoms, or of a worker's share of it."""
-            if graph.sizes.shape.rank == 1:
+            if len(graph.sizes.shape) == 1:
                 return gradient(graph, wanted, molecules, atoms)
 
             def add(k, *total):  # part by part: what a part needs stays in the cache
@@ -329,20 +343,21 @@ class _Step:
             nothing = tf.zeros(5, weights[0].dtype), tf.zeros_like(self.theta.value)
             return tf.while_loop(lambda k, *_: k < graph.sizes.shape[0], add, [0, *nothing])[1:]
 
-        def update(sums, slope, momentum):
+        def update(slope, momentum):
             self.optimizer.apply_gradients([(slope * self.size.value, self.theta)])
             theta, average = self.theta.value, self.average.value
             self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
             assign(self.weights, theta * self.size.value)
-            return summary(sums)
 
         def train(graph, wanted, molecules, atoms, momentum):
-            return update(*slope(graph, wanted, molecules, atoms), momentum)
+            sums, found = slope(graph, wanted, molecules, atoms)
+            update(found, momentum)
+            return sums
 
         self.momentum = average
         compiled = {"jit_compile": True, "autograph": False}
         self._train, self._slope, self._update = (tf.function(it, **compiled) for it in (train, slope, update))
-        self._errors = tf.function(lambda *batch: summary(errors(*batch)), **compiled)
+        self._errors = tf.function(errors, **compiled)
 
     def set_rate(self, done: float, factor: float = 1.0) -> float:
         """The learning rate when this part of the run is done, after a short start from zero.
@@ -358,23 +373,45 @@ class _Step:
         self.planned = float(self.optimizer.learning_rate.numpy())
         return rate
 
-    def train(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
-        """One step; what `_Sums` adds up."""
+    def train(self, graph: MolecularGraph, wanted: Labels, size: tuple[int, int] | None = None) -> np.ndarray:
+        """One step; what `_Sums` adds up.  The batch has so many molecules and atoms; None if all of it is here.
+
+        Raises:
+            KeyboardInterrupt: a worker of the team was asked to stop; the step is not taken.
+        """
         # Early averages must not remember the random beginning.
         momentum = min(self.momentum, (self.count - self.warm_from) / (self.count - self.warm_from + 10))
         self.count += 1
         dtype = np.asarray(graph.positions).dtype
-        size = [np.asarray(n, dtype) for n in (np.count_nonzero(graph.sizes), np.sum(graph.sizes))]
+        size = (np.count_nonzero(graph.sizes), np.sum(graph.sizes)) if size is None else size
+        batch = _one_part(graph), _one_part(wanted), *(np.asarray(n, dtype) for n in size)
         momentum = tf.constant(momentum, "float32")
-        if self.team.size > 1:
-            sums, slope = self._slope(*map(_one_part, map(self.team.share, (graph, wanted))), *size)
-            total = self.team.add(tf.concat([sums, slope], 0))
-            return self._update(total[:5], total[5:], momentum).numpy()
-        return self._train(_one_part(graph), _one_part(wanted), *size, momentum).numpy()
+        if self.team.size == 1:
+            return self._summary(self._train(*batch, momentum))
+        found = [x.numpy() for x in self._slope(*batch)]
+        total = self.team.add(np.concatenate([np.array([self.team.stop], dtype), *found]))
+        if total[0] > 0:
+            raise KeyboardInterrupt
+        self._update(total[6:], momentum)
+        return self._summary(total[1:6])
 
     def errors(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """The same of the present weights, without a step."""
-        return self._errors(graph, wanted).numpy()
+        return self._summary(self._errors(graph, wanted))
+
+    def _summary(self, sums) -> np.ndarray:
+        """Loss, mean squares of the errors, molecules and atoms; of the same sums, the same to the last digit."""
+        _, energy_weight, force_weight, _ = self.settings
+        e2, ea2, f2, molecules, atoms = np.asarray(sums, "float64")
+        loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
+        return np.array([loss, ea2 / molecules * self.scale**2, f2 / atoms * self.scale**2, molecules, atoms])
+
+    def follow_first(self) -> None:
+        """Take the first worker's numbers: another kind of processor may have rounded the same steps otherwise."""
+        if self.team.size > 1:
+            for variable in (self.theta, self.average, *self.optimizer.variables):
+                variable.assign(self.team.first(variable.numpy()))
+            self.use(self.theta.value)
 
     def use(self, values: np.ndarray) -> None:
         """Give the network these weights, as `theta` counts them."""
@@ -454,7 +491,7 @@ def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batc
     for n, (chosen, graph) in enumerate(batches()):
         if n % team.size == team.rank:
             sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
-    sums.total = team.add(tf.constant(sums.total)).numpy()
+    sums.total = team.add(sums.total)
     return sums.logs("val_")
 
 
@@ -475,6 +512,19 @@ def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, fo
         raise InputError("energy_weight and force_weight are both 0: there is nothing to learn from")
     if not (isinstance(average, int | float) and 0 <= average < 1):
         raise InputError(f"average is a number from 0 to less than 1, not {quoted(average)}")
+
+
+def _about(train, validation, step, **options) -> dict[str, str]:
+    """What workers must have in common, in words."""
+    weights = hashlib.sha256(step.theta.numpy().tobytes()).hexdigest()[:12]
+    told = (
+        dict(zip(("learning_rate", "energy_weight", "force_weight", "average"), step.settings, strict=True)) | options
+    )
+    return {
+        "the options": ", ".join(f"{name} {value}" for name, value in told.items()),
+        "the network": f"{step.theta.shape[0]} weights (digest {weights})",
+        "the molecules": f"{len(train)} and {len(validation)} held out (digest {_fingerprint(train, validation)[:12]})",
+    }
 
 
 def _fingerprint(train, validation, *settings) -> str:
