@@ -5,11 +5,17 @@ Bad input is told before TensorFlow starts, where it can be; nothing is written 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 import warnings
 import zipfile
@@ -65,6 +71,10 @@ MANY = 20
 
 ALONE = 6.0
 """Å; an atom in a cell that has an image within it is no free atom."""
+
+LAUNCHED, LOST, NOTICE = "DMOL_MOLNET_LAUNCHED", 75, 10.0
+"""The variable by which those whom `--workers` starts know the process that did, with which exit code they end where
+another is gone, and how many seconds they have to notice that."""
 
 BEYOND = 1.5
 """Seconds of `--minutes` that are kept for the start of Python and for saving."""
@@ -133,6 +143,12 @@ def train(
     force_unit: ForceUnit = None,
     gradients: Gradients = False,
     no_check: NoCheck = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes on this machine that share each step; 1 if not told and without TF_CONFIG."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a potential on molecules with energies and forces.
@@ -148,15 +164,28 @@ def train(
       dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
       dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
       dmol-molnet train ethanol.xyz -o committee.keras --members 8
+      dmol-molnet train many.xyz -o many.keras --model mace --batch-size 64 --workers 4
       dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
     """
-    began = time.monotonic() - BEYOND
+    from dmol_molnet.nn import workers as processes
+
+    addresses, rank = processes.configured()
+    if workers is not None and addresses and workers != len(addresses):
+        raise InputError(f"--workers {workers}, but TF_CONFIG names {len(addresses)}: leave one of them out")
+    if workers is not None and workers > 1 and not addresses:
+        return _launch(workers)
+    began, first = time.monotonic() - BEYOND, rank == 0
+    if not first:  # the first worker speaks for all
+        warnings.simplefilter("ignore")
+    if LAUNCHED in os.environ:
+        _follow(int(os.environ[LAUNCHED]))
     output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
-    check_output(output, (".keras",), "a potential")
-    if history is not None:
-        check_output(history, (".json", ".csv"), "a history")
     checkpoint = output.with_name(output.name + ".checkpoint.npz") if checkpoint is None else checkpoint
-    check_output(checkpoint, (), "a checkpoint")
+    if first:  # who writes
+        check_output(output, (".keras",), "a potential")
+        if history is not None:
+            check_output(history, (".json", ".csv"), "a history")
+        check_output(checkpoint, (), "a checkpoint")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise InputError(f"--minutes is a positive number, not {minutes:g}")
     if minutes is None and epochs is None:
@@ -167,10 +196,11 @@ def train(
         start = _check_model(start)
         if told := [f"--{name}" for name, value in built.items() if value is not None]:
             raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
-    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
+    team = processes.Team(addresses, rank)
+    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json or not first)
     reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
     going_on = checkpoint.exists()
-    if output.exists() and not going_on:
+    if output.exists() and not going_on and first:
         print(
             f"dmol-molnet: {quoted(str(output))} is there: it is replaced when this run ends, and kept as "
             f"{_previous(output)}",
@@ -180,6 +210,7 @@ def train(
     from dmol_molnet.nn import start_quietly
 
     start_quietly()
+    team.take_gpu()
     from dmol_molnet.nn.design_space import build, defaults
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
@@ -193,7 +224,7 @@ def train(
         normalisation = Normalisation.of(training, network.cutoff, reference)
         # Said again to `fit`, which would otherwise ask the network what zero of energy it has learned.
         potential, reference = Potential(network, normalisation), reference or "average"
-        if normalisation.undetermined and not as_json:
+        if normalisation.undetermined and not as_json and first:
             print(
                 f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "
                 f"of {len(normalisation.shifts)} are open): other compositions will be off by a constant."
@@ -213,9 +244,16 @@ def train(
                 seed=seed,
                 verbose=0 if as_json else 1,
                 began=began,
+                team=team,
             ).history
     except DivergedError as error:
         raise InputError(str(error)) from None
+    except processes.LostWorkerError as error:
+        if LAUNCHED in os.environ:  # who started the workers says it
+            raise typer.Exit(LOST) from None
+        raise InputError(f"{error}; the same command goes on after its last epoch") from None
+    if not first:
+        return None
     rounds = len(found.get("loss", []))
     if not rounds:
         raise InputError("the minutes were over before the first step; give it more")
@@ -577,6 +615,74 @@ def md(
     if done.stopped is not None:
         print(f"dmol-molnet: stopped: {done.stopped}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+# ------------------------------------------------------------------------------------------------ workers
+
+
+def _launch(n: int) -> None:
+    """Give this command to so many workers on this machine; what the first says is what it says, and how it ends.
+
+    Raises:
+        InputError: one of the others died.
+        Exit: with the first one's exit code.
+    """
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = str(max(cores // n, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        running = []
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        # Workers have a session of their own, so that Ctrl-C reaches the first of them once, from here.
+        signal.signal(signal.SIGINT, lambda *_: running and running[0].send_signal(signal.SIGINT))
+        try:
+            for k in range(n):
+                config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
+                told = {"TF_CONFIG": json.dumps(config), LAUNCHED: str(os.getpid())}
+                environment = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ | told
+                command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
+                with open(Path(folder) / str(k), "wb") as said:
+                    silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": said}
+                    running.append(subprocess.Popen(command, env=environment, start_new_session=True, **silent))
+            while running[0].poll() is None and not any(one.poll() for one in running):
+                time.sleep(0.05)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # that it cannot go on, or why none of them can
+                running[0].wait(timeout=NOTICE)
+            codes = [one.poll() for one in running]
+        finally:
+            for one in running:
+                if one.poll() is None:
+                    one.kill()
+                one.wait()
+        if codes[0] in (None, LOST) or codes[0] < 0:
+            raise InputError(f"{_death(codes, Path(folder))}; the same command goes on after its last epoch")
+    if codes[0]:
+        raise typer.Exit(codes[0])
+
+
+def _death(codes: list[int | None], folder: Path) -> str:
+    """Which worker died first, as far as exit codes tell, and of what: a signal, or its last words."""
+    for k, code in sorted(enumerate(codes), key=lambda one: (one[1] or 0) >= 0):
+        if code not in (None, 0, LOST):
+            if code < 0:
+                return f"worker {k} of {len(codes)} was killed by {signal.Signals(-code).name}"
+            words = (folder / str(k)).read_text(encoding="utf-8", errors="replace").strip().split("\n")[-1]
+            return f"worker {k} of {len(codes)} died: {words.removeprefix('dmol-molnet: ') or f'exit code {code}'}"
+    return "a worker does not answer"
+
+
+def _follow(command: int) -> None:
+    """End this worker when the command that has started it is gone."""
+
+    def watch():
+        while os.getppid() == command:
+            time.sleep(1)
+        os._exit(LOST)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # ------------------------------------------------------------------------------------------------ reading

@@ -32,6 +32,7 @@ from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
 from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
+from dmol_molnet.nn.workers import Team
 
 __all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
 
@@ -66,6 +67,7 @@ def fit(
     seed: int = 0,
     verbose: int = 1,
     began: float | None = None,
+    team: Team | None = None,
 ) -> keras.callbacks.History:
     """Train a potential on labelled molecules; it ends with the best averaged weights by `validation_data`.
 
@@ -93,15 +95,21 @@ def fit(
         seed: of the order in which molecules are drawn, and of a committee's members.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
+        team: the workers that train together, each in a process that calls this with the same arguments; None for this
+            one alone.  All end with the same weights; the first speaks, reads and writes the checkpoint, and its clock
+            counts.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
         the averaged weights, val_loss, val_energy_rmse_per_atom, val_force_rmse.
 
     Raises:
-        InputError: molecules without labels, bad options, or a checkpoint of another run.
+        InputError: molecules without labels, bad options, a checkpoint of another run, or workers that differ.
         DivergedError: the training collapsed again and again.
+        LostWorkerError: a worker of the team is gone.
     """
+    team = Team() if team is None else team
+    silent, verbose = not verbose, verbose if team.rank == 0 else 0
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
     _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
@@ -111,6 +119,11 @@ def fit(
         check_labels(molecules, force_weight > 0, name)
     if not train:
         raise InputError("there is no molecule to train on")
+    if team.size > min(batch_size, len(train)):
+        raise InputError(
+            f"{team.size} workers cannot share a step of {min(batch_size, len(train))} molecules: take fewer workers, "
+            "or more molecules a step (batch_size)"
+        )
     reference = free or None if reference is None else reference
     potential.example = max(train[:20], key=lambda molecule: len(molecule.numbers))
     if potential.normalisation is None:
@@ -121,12 +134,14 @@ def fit(
         _refer(potential, train, reference)
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
-    step = _Step(potential, learning_rate, energy_weight, force_weight, average)
-    batches = Batches(train, potential.cutoff, batch_size, split=True)
+    step = _Step(potential, learning_rate, energy_weight, force_weight, average, team)
+    if team.size > 1:
+        team.agree(_about(train, validation, step, batch_size=batch_size, seed=seed, epochs=epochs, minutes=minutes))
+    batches = Batches(train, potential.cutoff, batch_size, split=True, workers=team.size)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
     fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
     run = Run(step, fingerprint, [epochs, minutes])
-    start = run.load(Path(checkpoint)) if checkpoint is not None else 0
+    start = run.load(Path(checkpoint), team) if checkpoint is not None else 0
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
@@ -145,23 +160,35 @@ def fit(
     history.history = run.history
     history.epoch = list(range(start))
     before = run.seconds
+
+    def passed() -> float:
+        """Seconds since it began; with a deadline, by the first worker's clock."""
+        now = time.monotonic() - began
+        if deadline is not None:
+            now, run.validation_time = team.first([now, run.validation_time]).tolist()
+        return now
+
+    together = contextlib.ExitStack()
     try:
+        together.enter_context(team.stopping_together())
         for epoch in range(start, epochs):
-            if potential.stop_training or (deadline is not None and time.monotonic() - began >= deadline):
+            if potential.stop_training or (deadline is not None and passed() >= deadline):
                 break
             everyone.on_epoch_begin(epoch)
             sums, rng = _Sums(), np.random.default_rng([seed, epoch])
-            for k, (chosen, graph) in enumerate(batches(rng)):
-                passed = time.monotonic() - began
-                if deadline is not None and passed + run.validation_time >= deadline and k + epoch > 0:
+            for k, (chosen, size_class) in enumerate(batches.rounds(rng)):
+                now = passed()
+                if deadline is not None and now + run.validation_time >= deadline and k + epoch > 0:
                     potential.stop_training = True
                     break
                 done = (epoch + k / len(batches)) / epochs
                 if minutes is not None:
-                    done = max(done, (before + passed) / (60 * minutes))
+                    done = max(done, (before + now) / (60 * minutes))
                 rate = step.set_rate(done, run.guard.factor)
                 everyone.on_train_batch_begin(k)
-                found = step.train(graph, labels(potential, [train[c] for c in chosen], graph))
+                mine, graph = batches.share(chosen, size_class, team.rank)
+                size = len(chosen), sum(len(train[c]) for c in chosen)
+                found = step.train(graph, labels(potential, [train[c] for c in mine], graph), size)
                 if run.guard.after_step(float(found[0])):
                     run.go_back(epoch, rate)
                     continue  # the step is undone, so it does not count
@@ -170,6 +197,7 @@ def fit(
             if not sums.steps:
                 continue
             logs = sums.logs()
+            step.follow_first()
             with step.averaged():
                 if held_out is not None:
                     validating = time.monotonic()
@@ -185,14 +213,17 @@ def fit(
                 everyone.on_epoch_end(epoch, logs)  # History, the first of them, writes into run.history
             if run.guard.after_epoch(loss, dead):
                 run.go_back(epoch, rate)
-            if checkpoint is not None and not (potential.stop_training and deadline is not None):
+            if checkpoint is not None and team.rank == 0 and not (potential.stop_training and deadline is not None):
                 run.save(Path(checkpoint), epoch + 1)
             if patience is not None and validation and epoch - run.best_epoch >= patience:
                 break
     except KeyboardInterrupt:
-        if not verbose:
+        if silent:
             raise
-        print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+        if verbose:
+            print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+    finally:
+        together.close()
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
     step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
@@ -259,8 +290,8 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
 class _Step:
     """The compiled training step, its optimizer and the averaged weights."""
 
-    def __init__(self, potential, learning_rate, energy_weight, force_weight, average):
-        self.potential, self.rate = potential, learning_rate
+    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, team=None):
+        self.potential, self.rate, self.team = potential, learning_rate, Team() if team is None else team
         self.settings = [learning_rate, energy_weight, force_weight, average]
         self.weights = potential.trainable_variables
         # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
@@ -274,7 +305,7 @@ class _Step:
         self.optimizer.build([self.theta])
         self.count = self.warm_from = 0
         self.planned = float(self.optimizer.learning_rate.numpy())  # the rate that was set last
-        scale = float(np.mean(list(potential.normalisation.scales.values())))
+        self.scale = scale = float(np.mean(list(potential.normalisation.scales.values())))
 
         def errors(graph, wanted):
             """What each graph adds up to: loss times molecules, squares of the errors, molecules, atoms."""
@@ -291,12 +322,6 @@ class _Step:
             f2 = tf.reduce_sum(df**2) / 3  # a padded atom has neither force nor label
             return tf.stack([e2, ea2, f2, tf.reduce_sum(real), tf.reduce_sum(n)])
 
-        def summary(sums):
-            """Loss, mean squares of the errors, molecules and atoms."""
-            e2, ea2, f2, molecules, atoms = tf.unstack(sums)
-            loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
-            return tf.stack([loss, ea2 / molecules * scale**2, f2 / atoms * scale**2, molecules, atoms])
-
         weights = [w.value for w in self.weights]
 
         def gradient(graph, wanted, molecules, atoms):
@@ -305,29 +330,34 @@ class _Step:
                 loss = energy_weight * sums[0] / molecules + force_weight * sums[2] / atoms
             return sums, flat(tape.gradient(loss, weights))
 
-        def train(graph, wanted, momentum):
-            sizes = tf.cast(graph.sizes, weights[0].dtype)
-            norm = tf.reduce_sum(tf.cast(sizes > 0, sizes.dtype)), tf.reduce_sum(sizes)
-            if sizes.shape.rank == 1:
-                found = gradient(graph, wanted, *norm)
-            else:  # part by part: what a part needs stays in the cache
+        def slope(graph, wanted, molecules, atoms):
+            """Of a batch of so many molecules and atoms, or of a worker's share of it."""
+            if len(graph.sizes.shape) == 1:
+                return gradient(graph, wanted, molecules, atoms)
 
-                def add(k, *total):
-                    part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
-                    return k + 1, *(a + b for a, b in zip(total, gradient(*part, *norm), strict=True))
+            def add(k, *total):  # part by part: what a part needs stays in the cache
+                part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
+                found = gradient(*part, molecules, atoms)
+                return k + 1, *(a + b for a, b in zip(total, found, strict=True))
 
-                nothing = tf.zeros(5, sizes.dtype), tf.zeros_like(self.theta.value)
-                found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
-            sums, slope = found
+            nothing = tf.zeros(5, weights[0].dtype), tf.zeros_like(self.theta.value)
+            return tf.while_loop(lambda k, *_: k < graph.sizes.shape[0], add, [0, *nothing])[1:]
+
+        def update(slope, momentum):
             self.optimizer.apply_gradients([(slope * self.size.value, self.theta)])
             theta, average = self.theta.value, self.average.value
             self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
             assign(self.weights, theta * self.size.value)
-            return summary(sums)
+
+        def train(graph, wanted, molecules, atoms, momentum):
+            sums, found = slope(graph, wanted, molecules, atoms)
+            update(found, momentum)
+            return sums
 
         self.momentum = average
-        self._train = tf.function(train, jit_compile=True, autograph=False)
-        self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
+        compiled = {"jit_compile": True, "autograph": False}
+        self._train, self._slope, self._update = (tf.function(it, **compiled) for it in (train, slope, update))
+        self._errors = tf.function(errors, **compiled)
 
     def set_rate(self, done: float, factor: float = 1.0) -> float:
         """The learning rate when this part of the run is done, after a short start from zero.
@@ -343,18 +373,45 @@ class _Step:
         self.planned = float(self.optimizer.learning_rate.numpy())
         return rate
 
-    def train(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
-        """One step; what `_Sums` adds up."""
+    def train(self, graph: MolecularGraph, wanted: Labels, size: tuple[int, int] | None = None) -> np.ndarray:
+        """One step; what `_Sums` adds up.  The batch has so many molecules and atoms; None if all of it is here.
+
+        Raises:
+            KeyboardInterrupt: a worker of the team was asked to stop; the step is not taken.
+        """
         # Early averages must not remember the random beginning.
         momentum = min(self.momentum, (self.count - self.warm_from) / (self.count - self.warm_from + 10))
         self.count += 1
-        if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
-            graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
-        return self._train(graph, wanted, tf.constant(momentum, "float32")).numpy()
+        dtype = np.asarray(graph.positions).dtype
+        size = (np.count_nonzero(graph.sizes), np.sum(graph.sizes)) if size is None else size
+        batch = _one_part(graph), _one_part(wanted), *(np.asarray(n, dtype) for n in size)
+        momentum = tf.constant(momentum, "float32")
+        if self.team.size == 1:
+            return self._summary(self._train(*batch, momentum))
+        found = [x.numpy() for x in self._slope(*batch)]
+        total = self.team.add(np.concatenate([np.array([self.team.stop], dtype), *found]))
+        if total[0] > 0:
+            raise KeyboardInterrupt
+        self._update(total[6:], momentum)
+        return self._summary(total[1:6])
 
     def errors(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """The same of the present weights, without a step."""
-        return self._errors(graph, wanted).numpy()
+        return self._summary(self._errors(graph, wanted))
+
+    def _summary(self, sums) -> np.ndarray:
+        """Loss, mean squares of the errors, molecules and atoms; of the same sums, the same to the last digit."""
+        _, energy_weight, force_weight, _ = self.settings
+        e2, ea2, f2, molecules, atoms = np.asarray(sums, "float64")
+        loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
+        return np.array([loss, ea2 / molecules * self.scale**2, f2 / atoms * self.scale**2, molecules, atoms])
+
+    def follow_first(self) -> None:
+        """Take the first worker's numbers: another kind of processor may have rounded the same steps otherwise."""
+        if self.team.size > 1:
+            for variable in (self.theta, self.average, *self.optimizer.variables):
+                variable.assign(self.team.first(variable.numpy()))
+            self.use(self.theta.value)
 
     def use(self, values: np.ndarray) -> None:
         """Give the network these weights, as `theta` counts them."""
@@ -378,6 +435,11 @@ class _Step:
             yield
         finally:
             self.use(self.theta.value)
+
+
+def _one_part(batch):
+    """A batch in parts [P, …], without that axis if there is but one."""
+    return type(batch)(*(x[0] for x in batch)) if len(batch[0]) == 1 else batch
 
 
 def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -424,9 +486,12 @@ class _Sums:
 
 
 def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batches: Batches) -> dict[str, float]:
-    sums = _Sums()
-    for chosen, graph in batches():
-        sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    """Each worker some of the batches."""
+    sums, team = _Sums(), step.team
+    for n, (chosen, graph) in enumerate(batches()):
+        if n % team.size == team.rank:
+            sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    sums.total = team.add(sums.total)
     return sums.logs("val_")
 
 
@@ -447,6 +512,19 @@ def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, fo
         raise InputError("energy_weight and force_weight are both 0: there is nothing to learn from")
     if not (isinstance(average, int | float) and 0 <= average < 1):
         raise InputError(f"average is a number from 0 to less than 1, not {quoted(average)}")
+
+
+def _about(train, validation, step, **options) -> dict[str, str]:
+    """What workers must have in common, in words."""
+    weights = hashlib.sha256(step.theta.numpy().tobytes()).hexdigest()[:12]
+    told = (
+        dict(zip(("learning_rate", "energy_weight", "force_weight", "average"), step.settings, strict=True)) | options
+    )
+    return {
+        "the options": ", ".join(f"{name} {value}" for name, value in told.items()),
+        "the network": f"{step.theta.shape[0]} weights (digest {weights})",
+        "the molecules": f"{len(train)} and {len(validation)} held out (digest {_fingerprint(train, validation)[:12]})",
+    }
 
 
 def _fingerprint(train, validation, *settings) -> str:
