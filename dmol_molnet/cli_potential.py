@@ -647,7 +647,7 @@ class _Reading(NamedTuple):
 
 
 def _split(
-    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool, new: bool
+    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool, untrained: bool
 ) -> tuple[dict[str, float], list[Molecule], list[Molecule]]:
     """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
     import numpy as np
@@ -690,8 +690,11 @@ def _split(
         named = f" of {formulas[0]}" if len(formulas) == 1 else f" of {len(formulas)} compositions"
         print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
         if free:
-            what = "give the reference energies of" if new else "are left out, which would be a zero of another kind:"
-            print(f"Free atoms {what} {', '.join(free)}{', and are not trained on' if new else ''}.")
+            named = ", ".join(free)
+            if untrained:
+                print(f"Free atoms give the reference energies of {named}, and are not trained on.")
+            else:
+                print(f"Free atoms of {named} are left out: the reference energies are fitted to what MODEL leaves.")
         if share and held_out and _like_a_trajectory(molecules):
             print(
                 f"Neighbouring frames of {quoted(data)} are alike, as those of one trajectory are: errors on frames "

@@ -45,7 +45,11 @@ from dmol_molnet.nn.potential import Normalisation, Potential
 from dmol_molnet.nn.training import Tuning, fingerprint, fit
 
 RATES = {"none": 0.005, "trunk": 0.02}
-"""The learning rate by what is frozen, if none is told: on 50 frames of an unseen molecule, the best of those tried."""
+"""The learning rate by what is frozen, if none is told.
+
+Of 0.002, 0.005, 0.01 and 0.02, with all weights free, 0.005 gave the least error of forces on an unseen molecule from
+50 frames, by a few per cent, and forgot less than the larger ones.  The readouts alone take the rate of a new network.
+"""
 
 
 def finetune(
@@ -68,7 +72,7 @@ def finetune(
             them are left out: their energies would be the shifts of a potential that was trained on such alone.
         validation_data: more of them, by which the best weights are chosen; none of them is replayed.
         freeze: "trunk" trains the readouts alone; "none" all weights.
-        replay: molecules with old labels, to mix in; of those alone the error on what was known before stays small.
+        replay: molecules with old labels to mix in, against forgetting.
         share: how many of an epoch's molecules are old ones; at most as many as there are.
         reference: None or "average" for shifts fitted to what the potential leaves of the new energies; "kept" for the
             old ones, if the labels are of the same method; or in eV by element symbol, with a fit of those left out.
@@ -95,7 +99,7 @@ def finetune(
         check_labels(molecules, forces, name)
     if not new:
         raise InputError("there is no molecule to train on")
-    start = _start(potential, freeze, share, reference, replay)
+    start = _start(potential, replay, freeze, share, reference)
     before = potential.normalisation
     potential.normalise(_with_charges(before, [*new, *held_out, *replay]))
     try:
@@ -137,11 +141,9 @@ def refitted(
         raise InputError(f"reference energies are average, kept, or energies in eV by element, not {quoted(reference)}")
     known = {} if isinstance(reference, str) else dict(reference or {})
     for symbol, energy in known.items():
-        if symbol not in old.shifts or isinstance(energy, bool) or not np.isfinite(energy):
-            raise InputError(
-                f"a reference energy is a number in eV of {', '.join(old.shifts)}, not {quoted((symbol, energy))}"
-            )
-    moves = {symbol: energy - old.shifts[symbol] for symbol, energy in known.items()}
+        if symbol not in SYMBOLS or isinstance(energy, bool) or not np.isfinite(energy):
+            raise InputError(f"a reference energy is a number in eV of an element, not {quoted((symbol, energy))}")
+    moves = {symbol: energy - old.shifts[symbol] for symbol, energy in known.items() if symbol in old.shifts}
     energies, _ = potential.energy_and_forces(molecules)
     left = np.array([m.energy - sum(moves.get(s, 0.0) for s in m.symbols) for m in molecules]) - energies
     open_ = [s for s in old.shifts if s not in known and any(s in m.symbols for m in molecules)]
@@ -175,9 +177,8 @@ def _with_charges(normalisation: Normalisation, molecules: Sequence[Molecule]) -
     return replace(normalisation, charges=sorted(known | {molecule.charge for molecule in molecules}))
 
 
-def _start(potential: Potential, *settings) -> str:
+def _start(potential: Potential, replay: Sequence[Molecule], *settings) -> str:
     """A fingerprint of the potential that is begun with and of what is special to fine-tuning."""
-    *settings, replay = settings
     digest = hashlib.sha256(fingerprint(replay, [], asdict(potential.normalisation), *settings).encode())
     for weight in potential.weights:
         digest.update(weight.numpy().tobytes())

@@ -66,7 +66,7 @@ class Tuning(NamedTuple):
         """Which of n new molecules, and of the old ones behind them, an epoch has; None for all."""
         if not self.replay:
             return None
-        old = min(round(n * self.share / (1 - self.share)), len(self.replay))
+        old = min(max(round(n * self.share / (1 - self.share)), 1), len(self.replay))
         return np.concatenate([np.arange(n), n + rng.choice(len(self.replay), old, replace=False)])
 
 
