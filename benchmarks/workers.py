@@ -41,7 +41,7 @@ def worker(size: int, steps: int) -> None:
     frames = datasets.load("acetylacetone").train[:size]
     network = build("mace", elements=["H", "C", "O"], seed=0)
     potential = Potential(network, Normalisation.of(frames, network.cutoff, "average"))
-    step = _Step(potential, 1e-4, 1.0, 10.0, 0.99, team)
+    step = _Step(potential, 1e-4, 1.0, 10.0, 0.99, team=team)
     batches = Batches(frames, network.cutoff, size, split=True, workers=team.size)
     whole = size, sum(len(molecule) for molecule in frames)
 

@@ -20,6 +20,7 @@ import time
 import warnings
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -92,12 +93,15 @@ def train(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where: a file that ends in .keras; DATA.keras if left out.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Which network: schnet, tfn, nequip, botnet, ace or mace.")] = "schnet",
+    model: Annotated[
+        str | None, typer.Option(help="Which network: schnet (if not told), tfn, nequip, botnet, ace or mace.")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="How long, all in all; 10 if neither this nor --epochs is told.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="How many rounds over the data, instead or at most.")
+        int | None,
+        typer.Option(min=0, help="How many rounds over the data, instead or at most; with --from, 0 trains nothing."),
     ] = None,
     validation: Annotated[
         str,
@@ -113,20 +117,37 @@ def train(
     members: Annotated[
         int | None, typer.Option(min=1, help="Readouts of a committee, which knows its uncertainty; 8 are many.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.02 if not told.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of Adam, at the beginning; 0.02 if not told, and 0.005 with --from and nothing frozen."),
+    ] = None,
     force_weight: Annotated[
         float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
     ] = None,
     reference_energies: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|average|H=-13.6,…",
+            metavar="FILE|average|kept|H=-13.6,…",
             help="Of the elements: a file of free atoms, least squares, or eV by element; if not told, those of the "
-            "free atoms in DATA, and least squares without any.",
+            "free atoms in DATA, and least squares without any.  With --from, least squares of what MODEL leaves, if "
+            "not told; kept for those of MODEL.",
         ),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Train this potential further, in place of a new one.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="MODEL", help="Fine-tune this potential: a file; or schnet or mace, as shipped."
+        ),
+    ] = None,
+    freeze: Annotated[
+        str | None, typer.Option(help="With --from: trunk, to train the readouts alone; none if not told.")
+    ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="With --from: old labels to mix in, so that they are not forgotten."),
+    ] = None,
+    replay_share: Annotated[
+        float | None, typer.Option(help="How much of each epoch is replayed; 0.5 if not told.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, of what is held out, of the order.")] = 0,
     checkpoint: Annotated[
@@ -156,12 +177,17 @@ def train(
     After a kill, the same command goes on where it was, with more --minutes or --epochs too.  Energies are read as eV,
     lengths as Å, unless told otherwise.  A model that is replaced is kept as MODEL.previous.keras.
 
+    With --from, a trained potential learns another molecule, or another method, from few labels.  Its reference
+    energies are fitted to the new labels, its network is trained further, a committee's members are drawn anew.
+
     \b
     Examples:
       dmol-molnet train acetylacetone -o acac.keras --minutes 3
       dmol-molnet train acetylacetone -o mace.keras --model mace --channels 16 --minutes 20
       dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
-      dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
+      dmol-molnet train propanol.xyz -o propanol.keras --from ethanol.keras --replay ethanol.xyz
+      dmol-molnet train ethanol-dft.xyz -o dft.keras --from ethanol.keras --freeze trunk --minutes 2
+      dmol-molnet train ethanol.xyz -o committee.keras --from ethanol.keras --members 8 --epochs 0
       dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
       dmol-molnet train ethanol.xyz -o committee.keras --members 8
       dmol-molnet train many.xyz -o many.keras --model mace --batch-size 64 --workers 4
@@ -191,14 +217,18 @@ def train(
     if minutes is None and epochs is None:
         minutes = 10.0
     reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
-    built = {"channels": channels, "layers": layers, "cutoff": cutoff, "members": members}
-    if start is not None:
-        start = _check_model(start)
-        if told := [f"--{name}" for name, value in built.items() if value is not None]:
-            raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
+    built = {"channels": channels, "layers": layers, "cutoff": cutoff}
+    tuned = {"freeze": freeze, "replay": replay, "replay-share": replay_share}
+    _check_tuning(start, {"model": model, **built}, tuned, epochs, reference_energies)
+    model = model or "schnet"
+    path = None if start is None else _check_model(start)
     team = processes.Team(addresses, rank)
-    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json or not first)
-    reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
+    quiet = as_json or not first
+    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet, path is None)
+    reference = free or None if path is None else None
+    if reference_energies is not None:
+        reference = _reference(reference_energies, reading)
+    old = [] if replay is None else reading.files(replay, training=True)[None]
     going_on = checkpoint.exists()
     if output.exists() and not going_on and first:
         print(
@@ -215,16 +245,21 @@ def train(
     from dmol_molnet.nn.potential import Normalisation, Potential
     from dmol_molnet.nn.training import DivergedError
 
-    if start is not None:
-        potential = Potential.load(start)
+    if path is not None:
+        potential = Potential.load(path)
+        if members is not None and members != potential.members:
+            potential = potential.with_members(members)
+        told = {"freeze": freeze, "replay": old or None, "share": replay_share}
+        fit = partial(potential.finetune, **{key: value for key, value in told.items() if value is not None})
     else:
+        built["members"] = members
         if "elements" in defaults(model):  # weights for those of the data alone
             built["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
         network = build(model, seed=seed, **{key: value for key, value in built.items() if value is not None})
         normalisation = Normalisation.of(training, network.cutoff, reference)
-        # Said again to `fit`, which would otherwise ask the network what zero of energy it has learned.
-        potential, reference = Potential(network, normalisation), reference or "average"
-        if normalisation.undetermined and not as_json and first:
+        potential, reference = Potential(network, normalisation), "kept"
+        fit = potential.fit
+        if normalisation.undetermined and not quiet:
             print(
                 f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "
                 f"of {len(normalisation.shifts)} are open): other compositions will be off by a constant."
@@ -233,7 +268,7 @@ def train(
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
-            found = potential.fit(
+            found = fit(
                 training,
                 held_out,
                 epochs=epochs,
@@ -255,7 +290,7 @@ def train(
     if not first:
         return None
     rounds = len(found.get("loss", []))
-    if not rounds:
+    if not rounds and epochs != 0:
         raise InputError("the minutes were over before the first step; give it more")
     if output.exists() and not going_on:
         output.replace(_previous(output))
@@ -268,13 +303,8 @@ def train(
     else:
         checkpoint.unlink(missing_ok=True)
         _sweep(output, checkpoint)
-    prefix = "val_" if held_out else ""
-    best = (
-        min(range(rounds), key=lambda k: (found["val_loss"][k] != found["val_loss"][k], found["val_loss"][k]))
-        if held_out
-        else rounds - 1
-    )
-    errors = {key: found[prefix + key][best] for key in ("energy_rmse_per_atom", "force_rmse")}
+    errors = potential.evaluate(held_out or training) if not rounds else _best(found, bool(held_out))
+    errors = {key: errors[key] for key in ("energy_rmse_per_atom", "force_rmse")}
     if force_weight == 0:
         errors["force_rmse"] = None
     if as_json:
@@ -282,8 +312,9 @@ def train(
         print(json.dumps({"model": str(output), **counts, "seconds": time.monotonic() - began, **errors}))
         return
     forces = "" if errors["force_rmse"] is None else f" and {1000 * errors['force_rmse']:.1f} meV/Å (forces)"
+    what = model if start is None else f"{start}, fine-tuned,"
     print(
-        f"{output}: {model} after {rounds} epochs; root mean square error on "
+        f"{output}: {what} after {rounds} epochs; root mean square error on "
         f"{f'{len(held_out)} molecules held out' if held_out else 'the training set, for none were held out'}: "
         f"{1000 * errors['energy_rmse_per_atom']:.2f} meV/atom (energy){forces}"
     )
@@ -731,7 +762,7 @@ class _Reading(NamedTuple):
 
 
 def _split(
-    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool
+    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool, untrained: bool
 ) -> tuple[dict[str, float], list[Molecule], list[Molecule]]:
     """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
     import numpy as np
@@ -774,7 +805,11 @@ def _split(
         named = f" of {formulas[0]}" if len(formulas) == 1 else f" of {len(formulas)} compositions"
         print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
         if free:
-            print(f"Free atoms give the reference energies of {', '.join(free)}, and are not trained on.")
+            named = ", ".join(free)
+            if untrained:
+                print(f"Free atoms give the reference energies of {named}, and are not trained on.")
+            else:
+                print(f"Free atoms of {named} are left out: the reference energies are fitted to what MODEL leaves.")
         if share and held_out and whole:
             print("What is held out has compositions of its own, so that errors are those of molecules not seen.")
         elif share and held_out and _like_a_trajectory(molecules):
@@ -797,6 +832,29 @@ def _held_out(formulas: list[str], n: int, rng) -> tuple[set[int], bool]:
         if chosen:
             return {k for k, formula in enumerate(formulas) if formula in chosen}, True
     return set(order[:n]), False
+
+
+def _check_tuning(
+    start: Path | None, built: dict, tuned: dict, epochs: int | None, reference_energies: str | None
+) -> None:
+    """Refuse options of a new network with --from, and those of fine-tuning without."""
+    if start is not None:
+        if told := [f"--{name}" for name, value in built.items() if value is not None]:
+            belong = "belongs" if len(told) == 1 else "belong"
+            raise InputError(f"{' and '.join(told)} {belong} to a new network, and --from names one that is there")
+        if tuned["freeze"] not in (None, "none", "trunk"):
+            raise InputError(f"--freeze is none or trunk, not {quoted(tuned['freeze'])}")
+        if tuned["replay-share"] is not None and tuned["replay"] is None:
+            raise InputError("--replay-share is that of --replay, which names the old labels")
+        if tuned["replay-share"] is not None and not 0 < tuned["replay-share"] < 1:
+            raise InputError(f"--replay-share is between 0 and 1, not {tuned['replay-share']:g}")
+        return
+    if told := [f"--{name}" for name, value in tuned.items() if value is not None]:
+        raise InputError(f"{' and '.join(told)} fine-tunes a trained potential: name it by --from")
+    if epochs == 0:
+        raise InputError("--epochs 0 trains nothing: give a new network one at least, or a trained potential by --from")
+    if reference_energies == "kept":
+        raise InputError("--reference-energies kept are those of a trained potential: name it by --from")
 
 
 def _like_a_trajectory(molecules: list[Molecule]) -> bool:
@@ -823,7 +881,7 @@ def _reference(text: str, reading: _Reading) -> dict[str, float] | str:
     """What --reference-energies says, as `Normalisation.of` takes it."""
     from dmol_molnet.files import free_atoms
 
-    if text == "average":
+    if text in ("average", "kept"):
         return text
     if Path(text).is_file():
         free, _ = free_atoms(reading.files(text)[None], ALONE)
@@ -935,8 +993,16 @@ def _history_text(history: dict[str, list[float]], kind: str) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["epoch", *history])
-    writer.writerows(zip(range(1, len(history["loss"]) + 1), *history.values(), strict=True))
+    writer.writerows(zip(range(1, len(history.get("loss", ())) + 1), *history.values(), strict=True))
     return buffer.getvalue().encode()
+
+
+def _best(history: dict[str, list[float]], validated: bool) -> dict[str, float]:
+    """The errors of the epoch with the least validation loss; of the last one, if there was no validation."""
+    losses = history.get("val_loss", [])
+    best = min(range(len(losses)), key=lambda k: (losses[k] != losses[k], losses[k])) if validated else -1
+    prefix = "val_" if validated else ""
+    return {key: history[prefix + key][best] for key in ("energy_rmse_per_atom", "force_rmse")}
 
 
 def _sweep(output: Path, checkpoint: Path) -> None:

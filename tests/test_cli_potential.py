@@ -224,9 +224,9 @@ def test_a_model_is_trained_further_and_none_is_lost(run, tmp_path, eagerly):
     again = run(*words, "--seed", 3)
     assert "is there: it is replaced when this run ends, and kept as" in again.stderr
     assert (tmp_path / "m.previous.keras").read_bytes() == first
-    further = ["train", tmp_path / "a.xyz", "-o", tmp_path / "n.keras", "--epochs", 1, "--start", tmp_path / "m.keras"]
+    further = ["train", tmp_path / "a.xyz", "-o", tmp_path / "n.keras", "--epochs", 1, "--from", tmp_path / "m.keras"]
     assert "--channels" in one_line(run(*further, *SMALL))
-    assert run(*further, "--learning-rate", 1e-12).returncode == 0
+    assert run(*further, "--learning-rate", 1e-12, "--reference-energies", "kept").returncode == 0
     a, b = (Potential.load(tmp_path / f"{name}.keras").energy_and_forces(FRAMES[0])[0] for name in "mn")
     assert a == pytest.approx(b, abs=1e-4)
 

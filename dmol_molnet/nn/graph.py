@@ -445,15 +445,22 @@ class Batches:
         """Batches in one round over all molecules."""
         return sum(math.ceil(len(members) / self.size) for members in self.classes)
 
+    def count(self, some: np.ndarray | None = None) -> int:
+        """Batches in one round over these molecules; None for all."""
+        return len(self) if some is None else sum(math.ceil(np.isin(k, some).sum() / self.size) for k in self.classes)
+
     def __call__(self, rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, MolecularGraph]]:
         """One round: (which molecules, their graph), in random order if there is a generator."""
         for chosen, c in self.rounds(rng):
             yield self.share(chosen, c)
 
-    def rounds(self, rng: np.random.Generator | None = None) -> list[tuple[np.ndarray, int]]:
-        """The batches of one round: (which molecules, of which class), for `share`."""
+    def rounds(
+        self, rng: np.random.Generator | None = None, some: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, int]]:
+        """The batches of one round: (which molecules, of which class), for `share`; None for all molecules."""
         rounds = []
         for c, members in enumerate(self.classes):
+            members = members if some is None else members[np.isin(members, some)]
             order = members if rng is None else rng.permutation(members)
             rounds += [(order[k : k + self.size], c) for k in range(0, len(order), self.size)]
         if rng is not None:

@@ -479,6 +479,30 @@ class Potential(keras.Model):
 
         return fit(self, train, validation_data, **options)
 
+    def finetune(self, train: Sequence[Molecule], validation_data: Sequence[Molecule] | None = None, **options):
+        """Go on from what it has learned, on few labels of something else: `dmol_molnet.nn.finetuning.finetune`."""
+        from dmol_molnet.nn.finetuning import finetune
+
+        return finetune(self, train, validation_data, **options)
+
+    def with_members(self, members: int) -> Potential:
+        """The same potential as a committee of so many members, or of 1 as none; its answers stay.
+
+        How members differ is random until `draw_members`, and their spread is as large as it says after `calibrate`.
+
+        Raises:
+            InputError: no whole number above 0; or a network that knows no members.
+        """
+        if not hasattr(self.model, "deviation"):
+            raise InputError(f"a network of the class {type(self.model).__name__} can be no committee")
+        made = keras.saving.serialize_keras_object(self.model)
+        made["config"]["members"] = members
+        network = keras.saving.deserialize_keras_object(made)
+        ours, theirs = ([w for w in one.weights if w is not one.deviation] for one in (self.model, network))
+        for old, new in zip(ours, theirs, strict=True):
+            new.assign(old)
+        return Potential(network, self.normalisation, self.example)
+
     def _reference(self, molecule: Molecule) -> float:
         return 0.0 if self.normalisation is None else self.normalisation.reference(molecule)
 

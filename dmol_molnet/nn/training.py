@@ -34,7 +34,7 @@ from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, refe
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
 from dmol_molnet.nn.workers import Team
 
-__all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
+__all__ = ["DivergedError", "Labels", "TrainingWarning", "Tuning", "fit", "labels"]
 
 
 CLIP, WARM = 10.0, 20
@@ -46,6 +46,29 @@ class Labels(NamedTuple):
 
     energy: np.ndarray
     forces: np.ndarray
+
+
+class Tuning(NamedTuple):
+    """How a trained potential is trained further, as `dmol_molnet.nn.finetuning.finetune` says.
+
+    Attributes:
+        freeze: "none", or "trunk" to train the readouts alone.
+        replay: old molecules to mix in, on the zero of energy of the new ones.
+        share: of an epoch's molecules, how many are old ones.
+        start: the fingerprint of what is begun with.
+    """
+
+    freeze: str
+    replay: Sequence[Molecule]
+    share: float
+    start: str
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Which of n new molecules, and of the old ones behind them, an epoch has; None for all."""
+        if not self.replay:
+            return None
+        old = min(max(round(n * self.share / (1 - self.share)), 1), len(self.replay))
+        return np.concatenate([np.arange(n), n + rng.choice(len(self.replay), old, replace=False)])
 
 
 def fit(
@@ -68,8 +91,11 @@ def fit(
     verbose: int = 1,
     began: float | None = None,
     team: Team | None = None,
+    tuning: Tuning | None = None,
 ) -> keras.callbacks.History:
     """Train a potential on labelled molecules; it ends with the best averaged weights by `validation_data`.
+
+    One that is trained already goes on from its weights, at the rate of a new one: `Potential.finetune` is gentler.
 
     Args:
         potential: gets its normalisation from `train`, unless it has one.
@@ -85,7 +111,7 @@ def fit(
         energy_weight, force_weight: w_E and w_F of the loss; w_F = 0 needs no forces.
         average: m of the moving average, a <- m a + (1 - m) w after each step.
         reference: the reference energies, as for `Normalisation.of`; of a potential that has some, None keeps them,
-            unless the labels have another zero of energy than it has learned, which is told.
+            unless the labels have another zero of energy than it has learned, which is told, and "kept" in any case.
         patience: stop after so many epochs without a better validation loss.
         callbacks: of Keras; they see the losses and errors as `logs`, and may set `potential.stop_training`.  After an
             epoch, the network has its averaged weights, to which `val_*` belong.  A callback that sets the rate of
@@ -98,6 +124,7 @@ def fit(
         team: the workers that train together, each in a process that calls this with the same arguments; None for this
             one alone.  All end with the same weights; the first speaks, reads and writes the checkpoint, and its clock
             counts.
+        tuning: of a trained potential; `Potential.finetune` gives it.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
@@ -112,7 +139,9 @@ def fit(
     silent, verbose = not verbose, verbose if team.rank == 0 else 0
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
-    _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
+    _check_options(
+        epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience, 0 if tuning else 1
+    )
     free, train = free_atoms(train, potential.cutoff)
     _, validation = free_atoms(validation, potential.cutoff)
     for name, molecules in (("training", train), ("validation", validation)):
@@ -130,17 +159,24 @@ def fit(
         potential.normalise(Normalisation.of(train, potential.cutoff, reference))
     elif reference is None:
         _follow_zero(potential, train)
-    else:
+    elif reference != "kept":
         _refer(potential, train, reference)
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
-    step = _Step(potential, learning_rate, energy_weight, force_weight, average, team)
+    frozen = tuning is not None and tuning.freeze == "trunk"
+    weights = potential.model.readout_weights if frozen else None
+    step = _Step(potential, learning_rate, energy_weight, force_weight, average, weights, team)
+    start_of = asdict(potential.normalisation) if tuning is None else tuning.start
+    about = fingerprint(train, validation, batch_size, seed, step.settings, start_of)
     if team.size > 1:
-        team.agree(_about(train, validation, step, batch_size=batch_size, seed=seed, epochs=epochs, minutes=minutes))
+        options = {"batch_size": batch_size, "seed": seed, "epochs": epochs, "minutes": minutes, "data": about[:12]}
+        team.agree(_about(train, validation, step, **options))
+    n_new = len(train)
+    if tuning is not None:
+        train += tuning.replay
     batches = Batches(train, potential.cutoff, batch_size, split=True, workers=team.size)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
-    fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
-    run = Run(step, fingerprint, [epochs, minutes])
+    run = Run(step, about, [epochs, minutes])
     start = run.load(Path(checkpoint), team) if checkpoint is not None else 0
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
@@ -176,12 +212,14 @@ def fit(
                 break
             everyone.on_epoch_begin(epoch)
             sums, rng = _Sums(), np.random.default_rng([seed, epoch])
-            for k, (chosen, size_class) in enumerate(batches.rounds(rng)):
+            drawn = None if tuning is None else tuning.draw(n_new, rng)
+            n_steps = batches.count(drawn)
+            for k, (chosen, size_class) in enumerate(batches.rounds(rng, drawn)):
                 now = passed()
                 if deadline is not None and now + run.validation_time >= deadline and k + epoch > 0:
                     potential.stop_training = True
                     break
-                done = (epoch + k / len(batches)) / epochs
+                done = (epoch + k / n_steps) / epochs
                 if minutes is not None:
                     done = max(done, (before + now) / (60 * minutes))
                 rate = step.set_rate(done, run.guard.factor)
@@ -225,7 +263,8 @@ def fit(
     finally:
         together.close()
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
-    step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
+    if step.count:  # without a step, not even the last bit of a weight changes
+        step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
         _draw(potential, train, validation, seed)
     everyone.on_train_end()
@@ -290,10 +329,10 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
 class _Step:
     """The compiled training step, its optimizer and the averaged weights."""
 
-    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, team=None):
+    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, weights=None, team=None):
         self.potential, self.rate, self.team = potential, learning_rate, Team() if team is None else team
         self.settings = [learning_rate, energy_weight, force_weight, average]
-        self.weights = potential.trainable_variables
+        self.weights = potential.trainable_variables if weights is None else weights
         # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
         # is counted in units of the size that its tensor begins with: Adam moves a number by the rate, whatever its
         # size, and 0.005 is much for a matrix of entries like 0.09 and little for one of entries like 1.
@@ -498,8 +537,14 @@ def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batc
 # ------------------------------------------------------------------------------------------------ checks
 
 
-def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience) -> None:
-    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 1)):
+def _check_options(
+    epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience, fewest
+) -> None:
+    for name, value, least in (
+        ("epochs", epochs, fewest),
+        ("batch_size", batch_size, 1),
+        ("patience", patience, 1),
+    ):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
     for name, value in (("minutes", minutes), ("learning_rate", learning_rate)):
@@ -523,11 +568,11 @@ def _about(train, validation, step, **options) -> dict[str, str]:
     return {
         "the options": ", ".join(f"{name} {value}" for name, value in told.items()),
         "the network": f"{step.theta.shape[0]} weights (digest {weights})",
-        "the molecules": f"{len(train)} and {len(validation)} held out (digest {_fingerprint(train, validation)[:12]})",
+        "the molecules": f"{len(train)} and {len(validation)} held out (digest {fingerprint(train, validation)[:12]})",
     }
 
 
-def _fingerprint(train, validation, *settings) -> str:
+def fingerprint(train, validation, *settings) -> str:
     """The same for the same molecules, labels and options."""
     digest = hashlib.sha256(json.dumps([str(setting) for setting in settings]).encode())
     for molecule in [*train, *validation]:
