@@ -169,8 +169,9 @@ def fit(
     start_of = asdict(potential.normalisation) if tuning is None else tuning.start
     about = fingerprint(train, validation, batch_size, seed, step.settings, start_of)
     if team.size > 1:
-        options = {"batch_size": batch_size, "seed": seed, "epochs": epochs, "minutes": minutes, "data": about[:12]}
-        team.agree(_about(train, validation, step, **options))
+        options = {"batch_size": batch_size, "seed": seed, "epochs": epochs, "minutes": minutes}
+        begun = {} if tuning is None else {"fine-tuning of": tuning.start[:12]}
+        team.agree(_about(train, validation, step, **options, **begun))
     n_new = len(train)
     if tuning is not None:
         train += tuning.replay
