@@ -216,7 +216,7 @@ def test_an_epoch_has_all_new_labels_and_the_share_of_old_ones_drawn_anew(known)
     assert set(drawn[0]) != set(drawn[1])
     assert len(Tuning("none", OLD[:5], 0.9, "").draw(12, np.random.default_rng(0))) == 17  # no more than there are
     batches = Batches([*TRAIN[:12], *OLD], 3.0, 4)
-    seen = np.concatenate([chosen for chosen, _ in batches(np.random.default_rng(0), drawn[0])])
+    seen = np.concatenate([chosen for chosen, _ in batches.rounds(np.random.default_rng(0), drawn[0])])
     assert sorted(seen) == sorted(drawn[0])
     assert batches.count(drawn[0]) == len(list(batches(None, drawn[0])))
     assert batches.count() == len(batches) == len(list(batches()))
