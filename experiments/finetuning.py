@@ -124,7 +124,7 @@ def table(found: dict) -> str:
         [
             "# Fine-tuning",
             "",
-            *__doc__.split("\n\n")[2:4],
+            "\n\n".join(__doc__.split("\n\n")[2:4]),
             "",
             f"Root mean square errors on {TESTS} unseen frames of the molecule: energy in meV / forces in meV/Å, means "
             "over seeds (how many).",
