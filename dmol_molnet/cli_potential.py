@@ -303,7 +303,8 @@ def train(
     else:
         checkpoint.unlink(missing_ok=True)
         _sweep(output, checkpoint)
-    errors = potential.evaluate(held_out or training) if not rounds else _best(found, bool(held_out))
+    anew = not rounds or (path is not None and held_out)  # what it began with may have been the best
+    errors = potential.evaluate(held_out or training) if anew else _best(found, bool(held_out))
     errors = {key: errors[key] for key in ("energy_rmse_per_atom", "force_rmse")}
     if force_weight == 0:
         errors["force_rmse"] = None

@@ -15,7 +15,7 @@ from dmol_molnet.nn.design_space import build
 from dmol_molnet.nn.finetuning import RATES, refitted
 from dmol_molnet.nn.graph import Batches
 from dmol_molnet.nn.potential import Normalisation, Potential
-from dmol_molnet.nn.training import Tuning
+from dmol_molnet.nn.training import TrainingWarning, Tuning
 
 RADII = {"H": 0.31, "C": 0.76, "N": 0.71, "O": 0.66}
 ZEROS = {"H": -13.0, "C": -1030.0, "N": -1480.0, "O": -2040.0}
@@ -185,6 +185,22 @@ def test_the_first_steps_do_not_throw_it_off(known):
     assert max(found["force_rmse"]) < 1.5 * before
 
 
+def test_where_no_epoch_is_better_what_it_began_with_stays(known, tmp_path):
+    # Its own answers are labels that no training improves on.
+    one, checkpoint = known.load(), tmp_path / "c.npz"
+    train, held_out, before = says(one, TRAIN[:10]), says(one, TEST[:10]), weights(one.weights)
+    options = OPTIONS | {"reference": "kept", "learning_rate": 0.05, "checkpoint": checkpoint}
+    with pytest.warns(TrainingWarning, match="no epoch was better than the potential that this began with"):
+        one.finetune(train, held_out, **options)
+    for x, y in zip(before, weights(one.weights), strict=True):
+        np.testing.assert_allclose(y, x, rtol=1e-6)
+    going_on = known.load()
+    with pytest.warns(TrainingWarning, match="its weights stay"):  # also after a kill
+        going_on.finetune(train, held_out, **(options | {"epochs": 3}))
+    for x, y in zip(before, weights(going_on.weights), strict=True):
+        np.testing.assert_allclose(y, x, rtol=1e-6)
+
+
 def test_the_rate_is_smaller_where_all_is_free(known):
     for freeze, rate in RATES.items():
         found = known.load().finetune(TRAIN, freeze=freeze, **{**OPTIONS, "epochs": 1}).history
@@ -218,7 +234,7 @@ def test_an_epoch_has_all_new_labels_and_the_share_of_old_ones_drawn_anew(known)
     batches = Batches([*TRAIN[:12], *OLD], 3.0, 4)
     seen = np.concatenate([chosen for chosen, _ in batches.rounds(np.random.default_rng(0), drawn[0])])
     assert sorted(seen) == sorted(drawn[0])
-    assert batches.count(drawn[0]) == len(list(batches(None, drawn[0])))
+    assert batches.count(drawn[0]) == len(batches.rounds(None, drawn[0]))
     assert batches.count() == len(batches) == len(list(batches()))
 
 

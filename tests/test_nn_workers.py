@@ -487,7 +487,15 @@ def test_a_wish_to_stop_stops_all_after_the_same_step(eager):
         assert isinstance(error, KeyboardInterrupt)
 
 
-def test_ctrl_c_is_a_wish_first_and_then_an_order():
+@pytest.fixture
+def interrupts():
+    """Ctrl-C as in a terminal: what runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_a_wish_first_and_then_an_order(interrupts):
     with teams(2) as team, team[0].stopping_together():
         signal.raise_signal(signal.SIGINT)
         assert team[0].stop

@@ -181,6 +181,8 @@ def fit(
     start = run.load(Path(checkpoint), team) if checkpoint is not None else 0
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
+    if tuning is not None and validation and not start:  # what it begins with may be the best
+        run.best_loss, run.best_epoch = _validate(step, potential, validation, held_out)["val_loss"], -1
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
     # The error of a network that answers no force.
     zero = float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
@@ -264,6 +266,12 @@ def fit(
     finally:
         together.close()
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
+    if step.count and run.best_epoch < 0:
+        warnings.warn(
+            "on the molecules held out, no epoch was better than the potential that this began with: its weights stay",
+            TrainingWarning,
+            stacklevel=2,
+        )
     if step.count:  # without a step, not even the last bit of a weight changes
         step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
