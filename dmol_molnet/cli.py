@@ -19,7 +19,7 @@ import typer
 from packaging.requirements import Requirement
 
 import dmol_molnet
-from dmol_molnet import cli_labels, cli_potential
+from dmol_molnet import cli_active, cli_labels, cli_potential
 from dmol_molnet.files import read_molecule
 from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 
@@ -226,6 +226,7 @@ for _command in (
     cli_potential.vibrations,
     cli_potential.live,
     cli_labels.label,
+    cli_active.active,
 ):
     app.command()(_command)
 

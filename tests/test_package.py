@@ -24,11 +24,13 @@ ORDER = [
     "dynamics",
     "vibrations",
     "labels",
+    "active",
     "figures",
     "live",
     "exercises",
     "cli_potential",
     "cli_labels",
+    "cli_active",
     "cli",
 ]
 """The modules from top to bottom: each may import only from those before it."""

@@ -6,7 +6,8 @@ its last whole epoch, and ends with the same numbers as one that was not; its ep
 that collapses goes back to its best weights, at a smaller rate.
 
 Of a committee, the mean is trained, exactly as it would be alone.  In the end its members are drawn, and its spread is
-calibrated on the molecules held out (`Potential.draw_members`, `Potential.calibrate`).
+calibrated on the molecules held out, or, without any, on those of training (`Potential.draw_members`,
+`Potential.calibrate`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import tensorflow as tf
 from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
-from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, reference_energies
+from dmol_molnet.nn.potential import Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
 from dmol_molnet.nn.workers import Team
 
@@ -282,9 +283,12 @@ def fit(
 
 
 def _draw(potential: Potential, train: Sequence[Molecule], validation: Sequence[Molecule], seed: int) -> None:
-    """Draw the members of a committee, and calibrate their spread on molecules held out, if there are any."""
+    """Draw the members of a committee, and calibrate their spread on molecules held out, or else on those of training.
+
+    The latter flatter, by as much as they have been learned by heart.
+    """
     potential.draw_members(train, seed)
-    potential.calibration = potential.calibrate(validation) if validation else Calibration()
+    potential.calibrate(validation or train[:: -(-len(train) // 200)])
 
 
 def _refer(potential: Potential, train: Sequence[Molecule], reference: Mapping[str, float] | str | None) -> None:
