@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dmol_molnet.cli_labels import object_of
-from dmol_molnet.cli_potential import _check_model, _Reading, _warn, check_output
+from dmol_molnet.cli_potential import Reading, check_model, check_output, say_warning
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 
@@ -77,9 +77,9 @@ def active(
     """
     check_output(output, (".xyz", ".extxyz"), "labels")
     check_output(model, (".keras",), "a potential")
-    reading = _Reading(None, None, None, None, None, False, True)
+    reading = Reading(None, None, None, None, None, False, True)
     known, pooled = _known(molecule, reading, seed), None if pool is None else reading.files(pool, training=True)[None]
-    begin = None if start is None else _check_model(start)
+    begin = None if start is None else check_model(start)
 
     from dmol_molnet.nn import start_quietly
 
@@ -97,7 +97,7 @@ def active(
     settings = (known, output, model, source, search, None if begin is None else lambda: Potential.load(begin))
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _warn
+            warnings.showwarning = say_warning
             if sys.stderr.isatty() and not as_json:
                 with typer.progressbar(length=labels, file=sys.stderr) as bar:
 
@@ -122,7 +122,7 @@ def active(
     print(f"\n{output}: all labels; {model}: trained on them; {output}.rounds.csv: this table")
 
 
-def _known(text: str, reading: _Reading, seed: int) -> list[Molecule]:
+def _known(text: str, reading: Reading, seed: int) -> list[Molecule]:
     """Labelled molecules; or one without labels."""
     from dmol_molnet import datasets
 

@@ -216,12 +216,12 @@ def train(
         raise InputError(f"--minutes is a positive number, not {minutes:g}")
     if minutes is None and epochs is None:
         minutes = 10.0
-    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
+    reading = Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
     built = {"channels": channels, "layers": layers, "cutoff": cutoff}
     tuned = {"freeze": freeze, "replay": replay, "replay-share": replay_share}
     _check_tuning(start, {"model": model, **built}, tuned, epochs, reference_energies)
     model = model or "schnet"
-    path = None if start is None else _check_model(start)
+    path = None if start is None else check_model(start)
     team = processes.Team(addresses, rank)
     quiet = as_json or not first
     free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet, path is None)
@@ -267,7 +267,7 @@ def train(
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "force_weight": force_weight}
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _warn
+            warnings.showwarning = say_warning
             found = fit(
                 training,
                 held_out,
@@ -358,8 +358,8 @@ def evaluate(
       dmol-molnet evaluate acac.keras acetylacetone:test_600K --json
       dmol-molnet evaluate ethanol.keras test.xyz --energy-unit kcal/mol
     """
-    model = _check_model(model)
-    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
+    model = check_model(model)
+    reading = Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
     files = reading.files(data)
     for name, molecules in files.items():
         without = [k for k, molecule in enumerate(molecules, 1) if molecule.energy is None]
@@ -435,7 +435,7 @@ def relax(
             print(f"\r\x1b[2Kstep {step}: {energy:.4f} eV, {largest:.4f} eV/Å", end="", flush=True, file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.showwarning = _warn
+        warnings.showwarning = say_warning
         done = dynamics.relax(atoms, fmax, steps, trajectory, progress, bound, on_bound, uncertain)
     if progress is not None:
         print(file=sys.stderr)
@@ -559,13 +559,13 @@ def live(
     if not 0 <= temperature <= 600:
         raise InputError(f"--temperature is from 0 to 600 K, not {temperature:g}")
     if molecule is None:
-        start, potential = None, _load(_check_model(model))
+        start, potential = None, _load(check_model(model))
     else:
         atoms = _atoms(model, molecule)
         start, potential = Molecule.from_ase(atoms), atoms.calc.potential
     from dmol_molnet import live
 
-    page = live.show(potential, start, path=str(_check_model(model)), temperature=temperature)
+    page = live.show(potential, start, path=str(check_model(model)), temperature=temperature)
     page.save(output)
     print(f"{output}: {page.title}, {len(page.text.encode()) / 1e6:.1f} MB; open it in a browser")
 
@@ -624,7 +624,7 @@ def md(
     options = (temperature, picoseconds, timestep, None if nve else friction, every, seed)
     watched = {"bound": bound, "on_bound": on_bound, "uncertain": uncertain}
     with warnings.catch_warnings():
-        warnings.showwarning = _warn
+        warnings.showwarning = say_warning
         if sys.stderr.isatty():
             with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
                 shown = 0
@@ -720,7 +720,7 @@ def _follow(command: int) -> None:
 # ------------------------------------------------------------------------------------------------ reading
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """How to read labels, and what was read."""
 
     energy_key: str | None
@@ -763,7 +763,7 @@ class _Reading(NamedTuple):
 
 
 def _split(
-    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool, untrained: bool
+    data: str, validation: str, reading: Reading, seed: int, forces: bool, quiet: bool, untrained: bool
 ) -> tuple[dict[str, float], list[Molecule], list[Molecule]]:
     """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
     import numpy as np
@@ -878,7 +878,7 @@ def _like_a_trajectory(molecules: list[Molecule]) -> bool:
     return min(len(near), len(far)) >= 10 and bool(np.mean(near) < 0.5 * np.mean(far))
 
 
-def _reference(text: str, reading: _Reading) -> dict[str, float] | str:
+def _reference(text: str, reading: Reading) -> dict[str, float] | str:
     """What --reference-energies says, as `Normalisation.of` takes it."""
     from dmol_molnet.files import free_atoms
 
@@ -910,7 +910,7 @@ def _previous(output: Path) -> Path:
     return output.with_name(f"{output.stem}.previous{output.suffix}")
 
 
-def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     print(f"{chr(10) if sys.stderr.isatty() else ''}dmol-molnet: warning: {message}", file=sys.stderr)
 
 
@@ -935,7 +935,7 @@ def _atoms(model: Path, molecule: str, uncertainty: bool = False):
     """Atoms of ASE with the potential as their calculator."""
     from dmol_molnet.files import read_atoms
 
-    model = _check_model(model)
+    model = check_model(model)
     start = read_atoms(molecule)
     potential = _load(model)
     from dmol_molnet.calculator import MolnetCalculator
@@ -946,7 +946,7 @@ def _atoms(model: Path, molecule: str, uncertainty: bool = False):
     return start
 
 
-def _check_model(path: Path) -> Path:
+def check_model(path: Path) -> Path:
     """Where a potential is that is named by its file or as it ships; what is certainly none is refused at once."""
     if not path.is_file():
         if str(path) in pretrained.COMMANDS:
