@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from dmol_molnet.cli_common import Reading, check_model, check_output, say_warning
 from dmol_molnet.cli_labels import object_of
-from dmol_molnet.cli_potential import Reading, check_model, check_output, say_warning
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dmol_molnet.cli_potential import check_output
+from dmol_molnet.cli_common import check_output
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 

@@ -28,6 +28,8 @@ ORDER = [
     "figures",
     "live",
     "exercises",
+    "cli_common",
+    "cli_train",
     "cli_potential",
     "cli_labels",
     "cli_active",
