@@ -56,6 +56,7 @@ bench: .venv/.complete  ## measure again and rewrite the tables in benchmarks/
 	$(BIN)/python benchmarks/nve.py
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/labels.py
+	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/schnet.py  # makes an environment with torch and schnetpack in _build/peers
 	$(BIN)/python benchmarks/ace.py  # the same with mace-torch
 	$(BIN)/python benchmarks/scale.py  # and with NequIP and GRACE

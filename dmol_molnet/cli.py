@@ -19,7 +19,7 @@ import typer
 from packaging.requirements import Requirement
 
 import dmol_molnet
-from dmol_molnet import cli_labels, cli_potential
+from dmol_molnet import cli_active, cli_labels, cli_potential, cli_train
 from dmol_molnet.files import read_molecule
 from dmol_molnet.molecules import SYMBOLS, InputError, InputWarning, Molecule, quoted
 
@@ -219,13 +219,14 @@ def _messages(molecule: Molecule, layers: int, features: int, aggregate: str, se
 
 
 for _command in (
-    cli_potential.train,
+    cli_train.train,
     cli_potential.evaluate,
     cli_potential.relax,
     cli_potential.md,
     cli_potential.vibrations,
     cli_potential.live,
     cli_labels.label,
+    cli_active.active,
 ):
     app.command()(_command)
 

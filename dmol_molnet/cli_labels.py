@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dmol_molnet.cli_potential import check_output
+from dmol_molnet.cli_common import check_output
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 
@@ -67,7 +67,7 @@ def label(
     from dmol_molnet.labels.work import label as run
 
     plan = Plan(conformers, _numbers(temperatures), displaced, moved, as_given=as_given)
-    method = Method(calculator, _object(calculator_options))
+    method = Method(calculator, object_of(calculator_options))
     wanted = _molecules(molecules, count, heavy_atoms, seed)
     if sys.stderr.isatty():
         with typer.progressbar(length=len(wanted), label="labelling", file=sys.stderr) as bar:
@@ -128,7 +128,8 @@ def _numbers(text: str) -> tuple[float, ...]:
         ) from None
 
 
-def _object(text: str) -> dict:
+def object_of(text: str) -> dict:
+    """What --calculator-options says."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:

@@ -1,44 +1,32 @@
-"""The commands `train`, `evaluate`, `relax`, `md`, `vibrations` and `live` of `dmol-molnet`.
-
-Bad input is told before TensorFlow starts, where it can be; nothing is written but whole files.
-"""
+"""The commands `evaluate`, `relax`, `md`, `vibrations` and `live` of `dmol-molnet`: a potential at work."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import sys
-import time
 import warnings
-import zipfile
-from collections import Counter
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
+from dmol_molnet.cli_common import (
+    AsJson,
+    EnergyKey,
+    EnergyUnit,
+    ForcesKey,
+    ForceUnit,
+    Gradients,
+    LengthUnit,
+    NoCheck,
+    Reading,
+    check_model,
+    check_output,
+    say_warning,
+)
 from dmol_molnet.files import write_whole
-from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
-from dmol_molnet.nn import pretrained
+from dmol_molnet.molecules import InputError, Molecule, quoted
 
-EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="The name of the energy in the file.")]
-ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="The name of the forces in the file.")]
-EnergyUnit = Annotated[
-    str | None,
-    typer.Option("--energy-unit", help="Of the file: eV (if not told), meV, Hartree, Rydberg, kcal/mol, kJ/mol."),
-]
-LengthUnit = Annotated[str | None, typer.Option("--length-unit", help="Of its positions: Å (if not told), Bohr, nm.")]
-ForceUnit = Annotated[
-    str | None,
-    typer.Option("--force-unit", help="Such as Hartree/Bohr; if not told, the energy's unit over that of length."),
-]
-Gradients = Annotated[bool, typer.Option("--gradients", help="The file's forces are derivatives: turn their sign.")]
-NoCheck = Annotated[
-    bool, typer.Option("--no-check", help="Do not compare labels to find wrong units, nor charges of one composition.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Model = Annotated[
     Path,
     typer.Argument(
@@ -59,196 +47,6 @@ Bound = Annotated[
 OnBound = Annotated[str, typer.Option(help="Over the bound: stop, or warn and go on.")]
 Uncertain = Annotated[Path | None, typer.Option(help="Write frames over the bound into this file, to label: .xyz.")]
 Output = typer.Option("-o", "--output", help="Where: a file that ends in .xyz.")
-
-MANY = 20
-"""From so many compositions on, what is held out are whole ones: on frames of molecules trained on, errors flatter."""
-
-ALONE = 6.0
-"""Å; an atom in a cell that has an image within it is no free atom."""
-
-BEYOND = 1.5
-"""Seconds of `--minutes` that are kept for the start of Python and for saving."""
-
-
-def train(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A file (.xyz, .db, .npz, .traj, …: `dmol-molnet formats` lists them), or acetylacetone or "
-            "acetylacetone-dft[:FILE].",
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Where: a file that ends in .keras; DATA.keras if left out.")
-    ] = None,
-    model: Annotated[str, typer.Option(help="Which network: schnet, tfn, nequip, botnet, ace or mace.")] = "schnet",
-    minutes: Annotated[
-        float | None, typer.Option(help="How long, all in all; 10 if neither this nor --epochs is told.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="How many rounds over the data, instead or at most.")
-    ] = None,
-    validation: Annotated[
-        str,
-        typer.Option(
-            help=f"The share of DATA to validate on, such as 0.1 (0 for none), or more data. Of {MANY} compositions or "
-            "more, whole ones are held out."
-        ),
-    ] = "0.1",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Molecules a step; 5 if not told.")] = None,
-    channels: Annotated[int | None, typer.Option(min=2, help="Features of an atom; each model has its own.")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="How many interactions.")] = None,
-    cutoff: Annotated[float | None, typer.Option(help="How far atoms see each other, Å.")] = None,
-    members: Annotated[
-        int | None, typer.Option(min=1, help="Readouts of a committee, which knows its uncertainty; 8 are many.")
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at the beginning; 0.02 if not told.")] = None,
-    force_weight: Annotated[
-        float | None, typer.Option(min=0, help="Of forces in the loss; 10 if not told, and 0 needs none.")
-    ] = None,
-    reference_energies: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|average|H=-13.6,…",
-            help="Of the elements: a file of free atoms, least squares, or eV by element; if not told, those of the "
-            "free atoms in DATA, and least squares without any.",
-        ),
-    ] = None,
-    start: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Train this potential further, in place of a new one.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of first weights, of what is held out, of the order.")] = 0,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Written while it runs, removed at the end; MODEL.checkpoint.npz if left out."),
-    ] = None,
-    history: Annotated[
-        Path | None, typer.Option(help="Write the errors of every epoch into this file: .json or .csv.")
-    ] = None,
-    energy_key: EnergyKey = None,
-    forces_key: ForcesKey = None,
-    energy_unit: EnergyUnit = None,
-    length_unit: LengthUnit = None,
-    force_unit: ForceUnit = None,
-    gradients: Gradients = False,
-    no_check: NoCheck = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train a potential on molecules with energies and forces.
-
-    After a kill, the same command goes on where it was, with more --minutes or --epochs too.  Energies are read as eV,
-    lengths as Å, unless told otherwise.  A model that is replaced is kept as MODEL.previous.keras.
-
-    \b
-    Examples:
-      dmol-molnet train acetylacetone -o acac.keras --minutes 3
-      dmol-molnet train acetylacetone -o mace.keras --model mace --channels 16 --minutes 20
-      dmol-molnet train ethanol.xyz -o ethanol.keras --energy-unit kcal/mol
-      dmol-molnet train ethanol.xyz -o better.keras --start ethanol.keras --minutes 30
-      dmol-molnet train ethanol.xyz -o ethanol.keras --reference-energies H=-13.6,C=-1027.1,O=-2041.8
-      dmol-molnet train ethanol.xyz -o committee.keras --members 8
-      dmol-molnet train many.db -o many.keras --energy-key U0 --validation held-out.xyz --history many.csv
-    """
-    began = time.monotonic() - BEYOND
-    output = Path(Path(data).name.partition(".")[0].replace(":", "-") + ".keras") if output is None else output
-    check_output(output, (".keras",), "a potential")
-    if history is not None:
-        check_output(history, (".json", ".csv"), "a history")
-    checkpoint = output.with_name(output.name + ".checkpoint.npz") if checkpoint is None else checkpoint
-    check_output(checkpoint, (), "a checkpoint")
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise InputError(f"--minutes is a positive number, not {minutes:g}")
-    if minutes is None and epochs is None:
-        minutes = 10.0
-    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
-    built = {"channels": channels, "layers": layers, "cutoff": cutoff, "members": members}
-    if start is not None:
-        start = _check_model(start)
-        if told := [f"--{name}" for name, value in built.items() if value is not None]:
-            raise InputError(f"{' and '.join(told)} belong to a new network, and --start names one that is there")
-    free, training, held_out = _split(data, validation, reading, seed, force_weight != 0, quiet=as_json)
-    reference = _reference(reference_energies, reading) if reference_energies is not None else free or None
-    going_on = checkpoint.exists()
-    if output.exists() and not going_on:
-        print(
-            f"dmol-molnet: {quoted(str(output))} is there: it is replaced when this run ends, and kept as "
-            f"{_previous(output)}",
-            file=sys.stderr,
-        )
-
-    from dmol_molnet.nn import start_quietly
-
-    start_quietly()
-    from dmol_molnet.nn.design_space import build, defaults
-    from dmol_molnet.nn.potential import Normalisation, Potential
-    from dmol_molnet.nn.training import DivergedError
-
-    if start is not None:
-        potential = Potential.load(start)
-    else:
-        if "elements" in defaults(model):  # weights for those of the data alone
-            built["elements"] = [s for s in SYMBOLS if any(s in molecule.symbols for molecule in training + held_out)]
-        network = build(model, seed=seed, **{key: value for key, value in built.items() if value is not None})
-        normalisation = Normalisation.of(training, network.cutoff, reference)
-        # Said again to `fit`, which would otherwise ask the network what zero of energy it has learned.
-        potential, reference = Potential(network, normalisation), reference or "average"
-        if normalisation.undetermined and not as_json:
-            print(
-                f"The compositions do not settle the reference energies of the elements ({normalisation.undetermined} "
-                f"of {len(normalisation.shifts)} are open): other compositions will be off by a constant."
-            )
-    options = {"batch_size": batch_size, "learning_rate": learning_rate, "force_weight": force_weight}
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _warn
-            found = potential.fit(
-                training,
-                held_out,
-                epochs=epochs,
-                minutes=minutes,
-                **{key: value for key, value in options.items() if value is not None},
-                reference=reference,
-                checkpoint=checkpoint,
-                seed=seed,
-                verbose=0 if as_json else 1,
-                began=began,
-            ).history
-    except DivergedError as error:
-        raise InputError(str(error)) from None
-    rounds = len(found.get("loss", []))
-    if not rounds:
-        raise InputError("the minutes were over before the first step; give it more")
-    if output.exists() and not going_on:
-        output.replace(_previous(output))
-    potential.save(output)
-    if history is not None:
-        write_whole(history, _history_text(found, history.suffix.lower()))
-    by_hand = rounds != epochs and (minutes is None or found["seconds"][-1] < 0.9 * 60 * minutes - 10)
-    if by_hand and not as_json:
-        print(f"Stopped early; the same command goes on from {checkpoint}.")
-    else:
-        checkpoint.unlink(missing_ok=True)
-        _sweep(output, checkpoint)
-    prefix = "val_" if held_out else ""
-    best = (
-        min(range(rounds), key=lambda k: (found["val_loss"][k] != found["val_loss"][k], found["val_loss"][k]))
-        if held_out
-        else rounds - 1
-    )
-    errors = {key: found[prefix + key][best] for key in ("energy_rmse_per_atom", "force_rmse")}
-    if force_weight == 0:
-        errors["force_rmse"] = None
-    if as_json:
-        counts = {"training": len(training), "validation": len(held_out), "epochs": rounds}
-        print(json.dumps({"model": str(output), **counts, "seconds": time.monotonic() - began, **errors}))
-        return
-    forces = "" if errors["force_rmse"] is None else f" and {1000 * errors['force_rmse']:.1f} meV/Å (forces)"
-    print(
-        f"{output}: {model} after {rounds} epochs; root mean square error on "
-        f"{f'{len(held_out)} molecules held out' if held_out else 'the training set, for none were held out'}: "
-        f"{1000 * errors['energy_rmse_per_atom']:.2f} meV/atom (energy){forces}"
-    )
 
 
 def evaluate(
@@ -288,8 +86,8 @@ def evaluate(
       dmol-molnet evaluate acac.keras acetylacetone:test_600K --json
       dmol-molnet evaluate ethanol.keras test.xyz --energy-unit kcal/mol
     """
-    model = _check_model(model)
-    reading = _Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
+    model = check_model(model)
+    reading = Reading(energy_key, forces_key, energy_unit, length_unit, force_unit, gradients, not no_check)
     files = reading.files(data)
     for name, molecules in files.items():
         without = [k for k, molecule in enumerate(molecules, 1) if molecule.energy is None]
@@ -365,7 +163,7 @@ def relax(
             print(f"\r\x1b[2Kstep {step}: {energy:.4f} eV, {largest:.4f} eV/Å", end="", flush=True, file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.showwarning = _warn
+        warnings.showwarning = say_warning
         done = dynamics.relax(atoms, fmax, steps, trajectory, progress, bound, on_bound, uncertain)
     if progress is not None:
         print(file=sys.stderr)
@@ -489,13 +287,13 @@ def live(
     if not 0 <= temperature <= 600:
         raise InputError(f"--temperature is from 0 to 600 K, not {temperature:g}")
     if molecule is None:
-        start, potential = None, _load(_check_model(model))
+        start, potential = None, _load(check_model(model))
     else:
         atoms = _atoms(model, molecule)
         start, potential = Molecule.from_ase(atoms), atoms.calc.potential
     from dmol_molnet import live
 
-    page = live.show(potential, start, path=str(_check_model(model)), temperature=temperature)
+    page = live.show(potential, start, path=str(check_model(model)), temperature=temperature)
     page.save(output)
     print(f"{output}: {page.title}, {len(page.text.encode()) / 1e6:.1f} MB; open it in a browser")
 
@@ -554,7 +352,7 @@ def md(
     options = (temperature, picoseconds, timestep, None if nve else friction, every, seed)
     watched = {"bound": bound, "on_bound": on_bound, "uncertain": uncertain}
     with warnings.catch_warnings():
-        warnings.showwarning = _warn
+        warnings.showwarning = say_warning
         if sys.stderr.isatty():
             with typer.progressbar(length=1000, label="running", file=sys.stderr) as bar:
                 shown = 0
@@ -579,174 +377,31 @@ def md(
         raise typer.Exit(1)
 
 
-# ------------------------------------------------------------------------------------------------ reading
+# ------------------------------------------------------------------------------------------------ atoms and bounds
 
 
-class _Reading(NamedTuple):
-    """How to read labels, and what was read."""
+def _atoms(model: Path, molecule: str, uncertainty: bool = False):
+    """Atoms of ASE with the potential as their calculator."""
+    from dmol_molnet.files import read_atoms
 
-    energy_key: str | None
-    forces_key: str | None
-    energy_unit: str | None
-    length_unit: str | None
-    force_unit: str | None
-    gradients: bool
-    check: bool
+    model = check_model(model)
+    start = read_atoms(molecule)
+    potential = _load(model)
+    from dmol_molnet.calculator import MolnetCalculator
 
-    def files(self, data: str, training: bool = False) -> dict[str | None, list[Molecule]]:
-        """The molecules of a file, under None; or those of a data set by file; what looks wrong goes to stderr."""
-        from dmol_molnet import datasets
-        from dmol_molnet.files import read_molecules
-
-        name, _, file = data.partition(":")
-        if name in datasets.NAMES and not Path(data).exists():
-            if any(option for option in self[:6]):
-                raise InputError(f"the names and units of labels in {name} are known; leave these options out")
-            found = datasets.load(name)
-            if file:
-                return {None: found[file]}
-            return {None: found.train} if training else {test: found[test] for test in found.tests}
-        if not Path(data).is_file():
-            raise InputError(
-                f"there is no file {quoted(data)}, and no data set of that name: {', '.join(datasets.NAMES)}"
-            )
-        read = read_molecules(data, *self)
-        for suspicion in read.suspicions:
-            print(f"dmol-molnet: warning: {quoted(data)}: {suspicion}", file=sys.stderr)
-        return {None: read.molecules}
-
-    def hint(self, data: str) -> str:
-        """What to do about labels that were not found."""
-        from dmol_molnet import datasets
-
-        if data.partition(":")[0] in datasets.NAMES:
-            return ""
-        return "; name the file's by --energy-key or --forces-key, if it has them"
+    if potential.normalisation is not None:
+        potential.normalisation.reference(Molecule.from_ase(start))  # an element that it does not know is told now
+    start.calc = MolnetCalculator(potential, uncertainty)
+    return start
 
 
-def _split(
-    data: str, validation: str, reading: _Reading, seed: int, forces: bool, quiet: bool
-) -> tuple[dict[str, float], list[Molecule], list[Molecule]]:
-    """The energies of free atoms, what to train on and what to validate on, with labels that can be used."""
-    import numpy as np
+def _load(path: Path):
+    from dmol_molnet.nn import start_quietly
 
-    from dmol_molnet.files import check_labels, free_atoms, skip_comparison
+    start_quietly()
+    from dmol_molnet.nn.potential import Potential
 
-    try:
-        share = float(validation)
-    except ValueError:
-        share = None
-    if share is not None and not 0 <= share < 1:
-        raise InputError(f"--validation is a share, 0 or more and less than 1, or a file, not {quoted(validation)}")
-    if not reading.check:
-        skip_comparison()
-    free, molecules = free_atoms(reading.files(data, training=True)[None], ALONE)
-    if share is None:
-        training, held_out = molecules, free_atoms(reading.files(validation, training=True)[None], ALONE)[1]
-    else:
-        n = round(share * len(molecules))
-        n = max(n, 1) if share and len(molecules) > 1 else n
-        out, whole = _held_out([molecule.formula for molecule in molecules], n, np.random.default_rng(seed))
-        training, held_out = ([m for k, m in enumerate(molecules) if (k in out) == held] for held in (False, True))
-        # What is held out must hold no element that is not trained on.
-        known = {symbol for molecule in training for symbol in molecule.symbols}
-        new = [molecule for molecule in held_out if known and not known.issuperset(molecule.symbols)]
-        training, held_out = training + new, [m for m in held_out if not any(m is other for other in new)]
-    if free and not molecules:
-        raise InputError(f"{quoted(data)} holds none but free atoms: a potential needs molecules to learn from")
-    if not training:
-        raise InputError(f"{quoted(data)} leaves no molecule to train on: --validation {validation} takes them all")
-    for text, some in ((data, molecules), (validation, held_out if share is None else [])):
-        for k, molecule in enumerate(some, 1):
-            for label, missing in (("energy", molecule.energy is None), ("forces", forces and molecule.forces is None)):
-                if missing:
-                    without = "" if label == "energy" else ", or train on energies alone by --force-weight 0"
-                    raise InputError(f"{quoted(text)}: molecule {k} has no {label}{reading.hint(text)}{without}")
-        check_labels(some, forces, quoted(text))
-    if not quiet:
-        formulas = sorted({molecule.formula for molecule in training})
-        named = f" of {formulas[0]}" if len(formulas) == 1 else f" of {len(formulas)} compositions"
-        print(f"{len(training):,} molecules{named} to train on, {len(held_out):,} to validate.")
-        if free:
-            print(f"Free atoms give the reference energies of {', '.join(free)}, and are not trained on.")
-        if share and held_out and whole:
-            print("What is held out has compositions of its own, so that errors are those of molecules not seen.")
-        elif share and held_out and _like_a_trajectory(molecules):
-            print(
-                f"Neighbouring frames of {quoted(data)} are alike, as those of one trajectory are: errors on frames "
-                "held out among them flatter. Judge by another run: --validation FILE, or `dmol-molnet evaluate`."
-            )
-    return free, training, held_out
-
-
-def _held_out(formulas: list[str], n: int, rng) -> tuple[set[int], bool]:
-    """Which of these are held out, at most n of them, and whether that are whole compositions."""
-    order, sizes = rng.permutation(len(formulas)).tolist(), Counter(formulas)
-    if len(sizes) >= MANY:
-        chosen, left = set(), n
-        for formula in dict.fromkeys(formulas[k] for k in order):
-            if sizes[formula] <= left:
-                chosen.add(formula)
-                left -= sizes[formula]
-        if chosen:
-            return {k for k, formula in enumerate(formulas) if formula in chosen}, True
-    return set(order[:n]), False
-
-
-def _like_a_trajectory(molecules: list[Molecule]) -> bool:
-    """Whether distances change much less, in the square, from one frame to the next than between frames far apart."""
-    import numpy as np
-    from scipy.spatial.distance import pdist
-
-    some = [m for m in molecules if m.positions is not None and 1 < len(m) < 500]  # enough to see it
-    step = max(len(some) // 200, 1)
-
-    def change(gap: int) -> list[float]:
-        pairs = zip(some[::step], some[gap::step], strict=False)
-        return [
-            np.mean((pdist(a.positions) - pdist(b.positions)) ** 2)
-            for a, b in pairs
-            if np.array_equal(a.numbers, b.numbers)
-        ]
-
-    near, far = change(1), change(len(some) // 2)
-    return min(len(near), len(far)) >= 10 and bool(np.mean(near) < 0.5 * np.mean(far))
-
-
-def _reference(text: str, reading: _Reading) -> dict[str, float] | str:
-    """What --reference-energies says, as `Normalisation.of` takes it."""
-    from dmol_molnet.files import free_atoms
-
-    if text == "average":
-        return text
-    if Path(text).is_file():
-        free, _ = free_atoms(reading.files(text)[None], ALONE)
-        if not free:
-            raise InputError(f"{quoted(text)} holds no free atom: a molecule of one atom, uncharged, with its energy")
-        return free
-    found = {}
-    for pair in text.split(","):
-        symbol, sign, value = pair.partition("=")
-        try:
-            energy = float(value)
-        except ValueError:
-            energy = None
-        if not sign or energy is None or symbol.strip() not in SYMBOLS:
-            raise InputError(
-                "--reference-energies is average, a file, or energies in eV such as H=-13.6,C=-1027.1, not "
-                f"{quoted(text)}"
-            )
-        found[symbol.strip()] = energy
-    return found
-
-
-def _previous(output: Path) -> Path:
-    """Where a model goes that is replaced."""
-    return output.with_name(f"{output.stem}.previous{output.suffix}")
-
-
-def _warn(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"{chr(10) if sys.stderr.isatty() else ''}dmol-molnet: warning: {message}", file=sys.stderr)
+    return Potential.load(path)
 
 
 def _check_bound(bound: float | None, on_bound: str, uncertain: Path | None) -> None:
@@ -764,79 +419,3 @@ def _tell_uncertain(done, path: Path | None) -> None:
     if done.uncertain:
         steps = f"{done.uncertain} step{'s' if done.uncertain > 1 else ''} over the bound"
         print(f"{path}: frames to label, of {steps}" if path is not None else steps)
-
-
-def _atoms(model: Path, molecule: str, uncertainty: bool = False):
-    """Atoms of ASE with the potential as their calculator."""
-    from dmol_molnet.files import read_atoms
-
-    model = _check_model(model)
-    start = read_atoms(molecule)
-    potential = _load(model)
-    from dmol_molnet.calculator import MolnetCalculator
-
-    if potential.normalisation is not None:
-        potential.normalisation.reference(Molecule.from_ase(start))  # an element that it does not know is told now
-    start.calc = MolnetCalculator(potential, uncertainty)
-    return start
-
-
-def _check_model(path: Path) -> Path:
-    """Where a potential is that is named by its file or as it ships; what is certainly none is refused at once."""
-    if not path.is_file():
-        if str(path) in pretrained.COMMANDS:
-            return pretrained.file(str(path))
-        names = ", ".join(sorted(pretrained.COMMANDS))
-        raise InputError(f"there is no file {quoted(str(path))}, and no potential of that name: {names}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-        known = isinstance(config, dict) and config.get("registered_name") == "dmol_molnet>Potential"
-    except Exception as error:  # a file from anywhere may be broken in any way
-        raise InputError(f"{quoted(str(path))} is no potential that can be read: {quoted(str(error))}") from None
-    if not known:
-        raise InputError(f"{quoted(str(path))} holds no potential; `dmol-molnet train` writes such files")
-    return path
-
-
-def _load(path: Path):
-    from dmol_molnet.nn import start_quietly
-
-    start_quietly()
-    from dmol_molnet.nn.potential import Potential
-
-    return Potential.load(path)
-
-
-# ------------------------------------------------------------------------------------------------ writing
-
-
-def check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
-    """Refuse a file that could not be written in the end."""
-    if endings and path.suffix.lower() not in endings:
-        raise InputError(f"{what} is written into a file that ends in {' or '.join(endings)}, not {quoted(str(path))}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"there is no folder {quoted(str(path.parent))}")
-    if path.is_dir():
-        raise InputError(f"{quoted(str(path))} is a folder; name a file in it")
-    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise InputError(f"{quoted(str(path))} cannot be written: permission denied")
-
-
-def _history_text(history: dict[str, list[float]], kind: str) -> bytes:
-    if kind == ".json":
-        return (json.dumps(history, indent=1) + "\n").encode()
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["epoch", *history])
-    writer.writerows(zip(range(1, len(history["loss"]) + 1), *history.values(), strict=True))
-    return buffer.getvalue().encode()
-
-
-def _sweep(output: Path, checkpoint: Path) -> None:
-    """Remove what runs that were killed while they wrote have left."""
-    for pattern, folder in ((f".{checkpoint.name}.", checkpoint.parent), (f".{output.stem}.", output.parent)):
-        for path in folder.iterdir():
-            rest = path.name.removeprefix(pattern).removesuffix(".keras")
-            if path.name.startswith(pattern) and rest.isdecimal():
-                path.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dmol_molnet import Molecule, cli, cli_potential, datasets, dynamics, nn, vibrations
+from dmol_molnet import Molecule, cli, cli_train, datasets, dynamics, nn, vibrations
 from dmol_molnet.molecules import SYMBOLS
 from dmol_molnet.nn.potential import Potential
 from dmol_molnet.nn.training import fit
@@ -159,9 +159,7 @@ def test_train_keeps_to_its_minutes(run, tmp_path, eagerly):
 
 def test_the_defaults_in_the_help_are_those_of_fit():
     defaults = inspect.signature(fit).parameters
-    from dmol_molnet import cli_potential
-
-    text = inspect.getsource(cli_potential.train)
+    text = inspect.getsource(cli_train.train)
     for name, said in (
         ("batch_size", "a step; {}"),
         ("learning_rate", "beginning; {}"),
@@ -224,9 +222,9 @@ def test_a_model_is_trained_further_and_none_is_lost(run, tmp_path, eagerly):
     again = run(*words, "--seed", 3)
     assert "is there: it is replaced when this run ends, and kept as" in again.stderr
     assert (tmp_path / "m.previous.keras").read_bytes() == first
-    further = ["train", tmp_path / "a.xyz", "-o", tmp_path / "n.keras", "--epochs", 1, "--start", tmp_path / "m.keras"]
+    further = ["train", tmp_path / "a.xyz", "-o", tmp_path / "n.keras", "--epochs", 1, "--from", tmp_path / "m.keras"]
     assert "--channels" in one_line(run(*further, *SMALL))
-    assert run(*further, "--learning-rate", 1e-12).returncode == 0
+    assert run(*further, "--learning-rate", 1e-12, "--reference-energies", "kept").returncode == 0
     a, b = (Potential.load(tmp_path / f"{name}.keras").energy_and_forces(FRAMES[0])[0] for name in "mn")
     assert a == pytest.approx(b, abs=1e-4)
 
@@ -312,18 +310,18 @@ def test_whole_compositions_are_held_out_where_there_are_many():
     formulas = [f"C{k}" for k in rng.integers(0, 30, 400)] + ["C1000"] * 200  # one of them larger than what is held out
     rng.shuffle(formulas)
     for n in (20, 60):
-        out, whole = cli_potential._held_out(formulas, n, np.random.default_rng(1))
+        out, whole = cli_train._held_out(formulas, n, np.random.default_rng(1))
         inside = {formulas[k] for k in out}
         assert whole
         assert n - max(Counter(formulas[k] for k in out).values()) < len(out) <= n
         assert inside.isdisjoint(formula for k, formula in enumerate(formulas) if k not in out)
-        assert (out, whole) == cli_potential._held_out(formulas, n, np.random.default_rng(1))
+        assert (out, whole) == cli_train._held_out(formulas, n, np.random.default_rng(1))
     few = ["C1", "C2"] * 100
-    out, whole = cli_potential._held_out(few, 20, np.random.default_rng(0))
+    out, whole = cli_train._held_out(few, 20, np.random.default_rng(0))
     assert not whole
     assert len(out) == 20
     assert {few[k] for k in out} == {"C1", "C2"}
-    assert cli_potential._held_out(formulas, 0, np.random.default_rng(0))[0] == set()
+    assert cli_train._held_out(formulas, 0, np.random.default_rng(0))[0] == set()
 
 
 def test_training_on_many_compositions_says_what_was_held_out(run, tmp_path, eagerly):

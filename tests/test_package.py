@@ -24,11 +24,15 @@ ORDER = [
     "dynamics",
     "vibrations",
     "labels",
+    "active",
     "figures",
     "live",
     "exercises",
+    "cli_common",
+    "cli_train",
     "cli_potential",
     "cli_labels",
+    "cli_active",
     "cli",
 ]
 """The modules from top to bottom: each may import only from those before it."""

@@ -152,6 +152,11 @@ class Network(keras.Model):
         for interaction in [*self.interactions, *([self.rest] if self.rest else [])]:
             interaction.atomic_basis.neighbors = 1.0 if value is None else value
 
+    @property
+    def readout_weights(self) -> list[keras.Variable]:
+        """What is trained of the readouts of all layers; the rest is the trunk."""
+        return [weight for head in self.heads.values() for weight in head.trainable_variables]
+
     def __call__(self, graph: MolecularGraph, *arguments, **more):
         """As `call`.
 

@@ -408,6 +408,7 @@ class Batches:
         rounded: take sizes of which there are few in all, so that other molecules much alike have the same shapes.
         split: make each batch of several parts of the same shape, of about `PART` atoms: one graph whose tensors have
             an axis more, [parts, …].
+        workers: how many share the parts, of which there are as many for each; `split` must be set.
     """
 
     def __init__(
@@ -418,8 +419,9 @@ class Batches:
         shapes: int = 4,
         rounded: bool = False,
         split: bool = False,
+        workers: int = 1,
     ):
-        self.molecules, self.size, self.split = list(molecules), size, split
+        self.molecules, self.size, self.split, self.workers = list(molecules), size, split, workers
         self.found = [neighbors(molecule, cutoff) for molecule in self.molecules]
         atoms = np.array([len(molecule) for molecule in self.molecules])
         limits = _classes(atoms, shapes)
@@ -431,6 +433,7 @@ class Batches:
             n = min(size, len(members))
             if split:
                 parts = -(-n // part_size([self.molecules[k] for k in members]))
+                parts = -(-parts // workers) * workers
                 n = -(-n // parts)  # of each part
                 self.parts.append(parts)
             pairs = max(len(self.found[k].i) for k in members)
@@ -442,22 +445,36 @@ class Batches:
         """Batches in one round over all molecules."""
         return sum(math.ceil(len(members) / self.size) for members in self.classes)
 
+    def count(self, some: np.ndarray | None = None) -> int:
+        """Batches in one round over these molecules; None for all."""
+        return len(self) if some is None else sum(math.ceil(np.isin(k, some).sum() / self.size) for k in self.classes)
+
     def __call__(self, rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, MolecularGraph]]:
         """One round: (which molecules, their graph), in random order if there is a generator."""
+        for chosen, c in self.rounds(rng):
+            yield self.share(chosen, c)
+
+    def rounds(
+        self, rng: np.random.Generator | None = None, some: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, int]]:
+        """The batches of one round: (which molecules, of which class), for `share`; None for all molecules."""
         rounds = []
         for c, members in enumerate(self.classes):
+            members = members if some is None else members[np.isin(members, some)]
             order = members if rng is None else rng.permutation(members)
             rounds += [(order[k : k + self.size], c) for k in range(0, len(order), self.size)]
         if rng is not None:
             rounds = [rounds[k] for k in rng.permutation(len(rounds))]
-        for chosen, c in rounds:
-            if not self.split:
-                yield chosen, self._graph(chosen, c)
-                continue
-            n = self.capacities[c].molecules
-            parts = [self._graph(chosen[k : k + n], c) for k in range(0, len(chosen), n)]
-            parts += [_emptied(parts[0])] * (self.parts[c] - len(parts))
-            yield chosen, MolecularGraph(*(np.stack(x) for x in zip(*parts, strict=True)))
+        return rounds
+
+    def share(self, chosen: np.ndarray, c: int, rank: int = 0) -> tuple[np.ndarray, MolecularGraph]:
+        """What a worker has of a batch: which molecules, and their graph, of every `workers`-th part."""
+        if not self.split:
+            return chosen, self._graph(chosen, c)
+        n = self.capacities[c].molecules
+        shares = [chosen[n * k : n * (k + 1)] for k in range(rank, self.parts[c], self.workers)]
+        parts = [self._graph(some, c) if len(some) else _emptied(self._graph(chosen[:n], c)) for some in shares]
+        return np.concatenate(shares), MolecularGraph(*(np.stack(x) for x in zip(*parts, strict=True)))
 
     def _graph(self, chosen: np.ndarray, c: int) -> MolecularGraph:
         molecules, found = ([of[k] for k in chosen] for of in (self.molecules, self.found))

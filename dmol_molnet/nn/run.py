@@ -7,6 +7,7 @@ back to its best weights at a smaller rate.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -21,6 +22,7 @@ import keras
 import numpy as np
 
 from dmol_molnet.molecules import InputError, quoted
+from dmol_molnet.nn.workers import Team
 
 
 class TrainingWarning(UserWarning):
@@ -165,14 +167,16 @@ class Run:
         finally:
             new.unlink(missing_ok=True)
 
-    def load(self, path: Path) -> int:
-        """Take up a run; the number of epochs that are done."""
-        if not path.parent.is_dir():
+    def load(self, path: Path, team: Team) -> int:
+        """Take up a run, from the first worker's file; the number of epochs that are done."""
+        if team.rank == 0 and not path.parent.is_dir():
             raise InputError(f"there is no folder {quoted(str(path.parent))} for the checkpoint")
-        if not path.exists():
-            return 0
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            there = team.rank == 0 and path.exists()
+            content = team.gather(b"there: " + path.read_bytes() if there else b"")[0]
+            if not content:
+                return 0
+            with np.load(io.BytesIO(content.removeprefix(b"there: ")), allow_pickle=False) as kept:
                 about = json.loads(str(kept["about"]))
                 if about["fingerprint"] != self.fingerprint:
                     raise InputError(

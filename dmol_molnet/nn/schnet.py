@@ -114,6 +114,11 @@ class SchNet(keras.Model):
         self.deviation = deviation(self, channels // 2)
         self.built = True
 
+    @property
+    def readout_weights(self) -> list[keras.Variable]:
+        """What is trained of the readout; the rest is the trunk."""
+        return [weight for layer in self.readout for weight in layer.trainable_variables]
+
     def call(self, graph: MolecularGraph, positions: tf.Tensor | None = None):
         """The energy of each molecule [G]; with `positions` [A, 3] Å in place of the graph's."""
         return molecule_sum(self.atomic_energies(graph, positions), graph)

@@ -6,7 +6,8 @@ its last whole epoch, and ends with the same numbers as one that was not; its ep
 that collapses goes back to its best weights, at a smaller rate.
 
 Of a committee, the mean is trained, exactly as it would be alone.  In the end its members are drawn, and its spread is
-calibrated on the molecules held out (`Potential.draw_members`, `Potential.calibrate`).
+calibrated on the molecules held out, or, without any, on those of training (`Potential.draw_members`,
+`Potential.calibrate`).
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ import tensorflow as tf
 from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.graph import Batches, MolecularGraph, part_size
-from dmol_molnet.nn.potential import Calibration, Normalisation, Potential, reference_energies
+from dmol_molnet.nn.potential import Normalisation, Potential, reference_energies
 from dmol_molnet.nn.run import DivergedError, Progress, Run, TrainingWarning
+from dmol_molnet.nn.workers import Team
 
-__all__ = ["DivergedError", "Labels", "TrainingWarning", "fit", "labels"]
+__all__ = ["DivergedError", "Labels", "TrainingWarning", "Tuning", "fit", "labels"]
 
 
 CLIP, WARM = 10.0, 20
@@ -45,6 +47,29 @@ class Labels(NamedTuple):
 
     energy: np.ndarray
     forces: np.ndarray
+
+
+class Tuning(NamedTuple):
+    """How a trained potential is trained further, as `dmol_molnet.nn.finetuning.finetune` says.
+
+    Attributes:
+        freeze: "none", or "trunk" to train the readouts alone.
+        replay: old molecules to mix in, on the zero of energy of the new ones.
+        share: of an epoch's molecules, how many are old ones.
+        start: the fingerprint of what is begun with.
+    """
+
+    freeze: str
+    replay: Sequence[Molecule]
+    share: float
+    start: str
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Which of n new molecules, and of the old ones behind them, an epoch has; None for all."""
+        if not self.replay:
+            return None
+        old = min(max(round(n * self.share / (1 - self.share)), 1), len(self.replay))
+        return np.concatenate([np.arange(n), n + rng.choice(len(self.replay), old, replace=False)])
 
 
 def fit(
@@ -66,8 +91,12 @@ def fit(
     seed: int = 0,
     verbose: int = 1,
     began: float | None = None,
+    team: Team | None = None,
+    tuning: Tuning | None = None,
 ) -> keras.callbacks.History:
     """Train a potential on labelled molecules; it ends with the best averaged weights by `validation_data`.
+
+    One that is trained already goes on from its weights, at the rate of a new one: `Potential.finetune` is gentler.
 
     Args:
         potential: gets its normalisation from `train`, unless it has one.
@@ -83,7 +112,7 @@ def fit(
         energy_weight, force_weight: w_E and w_F of the loss; w_F = 0 needs no forces.
         average: m of the moving average, a <- m a + (1 - m) w after each step.
         reference: the reference energies, as for `Normalisation.of`; of a potential that has some, None keeps them,
-            unless the labels have another zero of energy than it has learned, which is told.
+            unless the labels have another zero of energy than it has learned, which is told, and "kept" in any case.
         patience: stop after so many epochs without a better validation loss.
         callbacks: of Keras; they see the losses and errors as `logs`, and may set `potential.stop_training`.  After an
             epoch, the network has its averaged weights, to which `val_*` belong.  A callback that sets the rate of
@@ -93,42 +122,68 @@ def fit(
         seed: of the order in which molecules are drawn, and of a committee's members.
         verbose: 0 silent, 1 one bar for the whole run, 2 one line an epoch.
         began: the `time.monotonic()` from which minutes count; None for now.
+        team: the workers that train together, each in a process that calls this with the same arguments; None for this
+            one alone.  All end with the same weights; the first speaks, reads and writes the checkpoint, and its clock
+            counts.
+        tuning: of a trained potential; `Potential.finetune` gives it.
 
     Returns:
         `.history`: by epoch, loss, energy_rmse_per_atom (eV), force_rmse (eV/Å), learning_rate, seconds; and, with
         the averaged weights, val_loss, val_energy_rmse_per_atom, val_force_rmse.
 
     Raises:
-        InputError: molecules without labels, bad options, or a checkpoint of another run.
+        InputError: molecules without labels, bad options, a checkpoint of another run, or workers that differ.
         DivergedError: the training collapsed again and again.
+        LostWorkerError: a worker of the team is gone.
     """
+    team = Team() if team is None else team
+    silent, verbose = not verbose, verbose if team.rank == 0 else 0
     began = time.monotonic() if began is None else began
     train, validation = list(train), list(validation_data or [])
-    _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience)
+    _check_options(
+        epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience, 0 if tuning else 1
+    )
     free, train = free_atoms(train, potential.cutoff)
     _, validation = free_atoms(validation, potential.cutoff)
     for name, molecules in (("training", train), ("validation", validation)):
         check_labels(molecules, force_weight > 0, name)
     if not train:
         raise InputError("there is no molecule to train on")
+    if team.size > min(batch_size, len(train)):
+        raise InputError(
+            f"{team.size} workers cannot share a step of {min(batch_size, len(train))} molecules: take fewer workers, "
+            "or more molecules a step (batch_size)"
+        )
     reference = free or None if reference is None else reference
     potential.example = max(train[:20], key=lambda molecule: len(molecule.numbers))
     if potential.normalisation is None:
         potential.normalise(Normalisation.of(train, potential.cutoff, reference))
     elif reference is None:
         _follow_zero(potential, train)
-    else:
+    elif reference != "kept":
         _refer(potential, train, reference)
     epochs = (100 if minutes is None else sys.maxsize) if epochs is None else epochs
 
-    step = _Step(potential, learning_rate, energy_weight, force_weight, average)
-    batches = Batches(train, potential.cutoff, batch_size, split=True)
+    frozen = tuning is not None and tuning.freeze == "trunk"
+    weights = potential.model.readout_weights if frozen else None
+    step = _Step(potential, learning_rate, energy_weight, force_weight, average, weights, team)
+    start_of = asdict(potential.normalisation) if tuning is None else tuning.start
+    about = fingerprint(train, validation, batch_size, seed, step.settings, start_of)
+    if team.size > 1:
+        options = {"batch_size": batch_size, "seed": seed, "epochs": epochs, "minutes": minutes}
+        begun = {} if tuning is None else {"fine-tuning of": tuning.start[:12]}
+        team.agree(_about(train, validation, step, **options, **begun))
+    n_new = len(train)
+    if tuning is not None:
+        train += tuning.replay
+    batches = Batches(train, potential.cutoff, batch_size, split=True, workers=team.size)
     held_out = Batches(validation, potential.cutoff, part_size(validation)) if validation else None
-    fingerprint = _fingerprint(train, validation, batch_size, seed, step.settings, asdict(potential.normalisation))
-    run = Run(step, fingerprint, [epochs, minutes])
-    start = run.load(Path(checkpoint)) if checkpoint is not None else 0
+    run = Run(step, about, [epochs, minutes])
+    start = run.load(Path(checkpoint), team) if checkpoint is not None else 0
     if start and verbose:
         print(f"going on after epoch {start}", file=sys.stderr)
+    if tuning is not None and validation and not start:  # what it begins with may be the best
+        run.best_loss, run.best_epoch = _validate(step, potential, validation, held_out)["val_loss"], -1
     known = [m.forces for m in validation or train if force_weight and m.forces is not None]
     # The error of a network that answers no force.
     zero = float(np.sqrt(np.mean(np.concatenate(known) ** 2))) if known else 0.0
@@ -145,23 +200,37 @@ def fit(
     history.history = run.history
     history.epoch = list(range(start))
     before = run.seconds
+
+    def passed() -> float:
+        """Seconds since it began; with a deadline, by the first worker's clock."""
+        now = time.monotonic() - began
+        if deadline is not None:
+            now, run.validation_time = team.first([now, run.validation_time]).tolist()
+        return now
+
+    together = contextlib.ExitStack()
     try:
+        together.enter_context(team.stopping_together())
         for epoch in range(start, epochs):
-            if potential.stop_training or (deadline is not None and time.monotonic() - began >= deadline):
+            if potential.stop_training or (deadline is not None and passed() >= deadline):
                 break
             everyone.on_epoch_begin(epoch)
             sums, rng = _Sums(), np.random.default_rng([seed, epoch])
-            for k, (chosen, graph) in enumerate(batches(rng)):
-                passed = time.monotonic() - began
-                if deadline is not None and passed + run.validation_time >= deadline and k + epoch > 0:
+            drawn = None if tuning is None else tuning.draw(n_new, rng)
+            n_steps = batches.count(drawn)
+            for k, (chosen, size_class) in enumerate(batches.rounds(rng, drawn)):
+                now = passed()
+                if deadline is not None and now + run.validation_time >= deadline and k + epoch > 0:
                     potential.stop_training = True
                     break
-                done = (epoch + k / len(batches)) / epochs
+                done = (epoch + k / n_steps) / epochs
                 if minutes is not None:
-                    done = max(done, (before + passed) / (60 * minutes))
+                    done = max(done, (before + now) / (60 * minutes))
                 rate = step.set_rate(done, run.guard.factor)
                 everyone.on_train_batch_begin(k)
-                found = step.train(graph, labels(potential, [train[c] for c in chosen], graph))
+                mine, graph = batches.share(chosen, size_class, team.rank)
+                size = len(chosen), sum(len(train[c]) for c in chosen)
+                found = step.train(graph, labels(potential, [train[c] for c in mine], graph), size)
                 if run.guard.after_step(float(found[0])):
                     run.go_back(epoch, rate)
                     continue  # the step is undone, so it does not count
@@ -170,6 +239,7 @@ def fit(
             if not sums.steps:
                 continue
             logs = sums.logs()
+            step.follow_first()
             with step.averaged():
                 if held_out is not None:
                     validating = time.monotonic()
@@ -185,16 +255,26 @@ def fit(
                 everyone.on_epoch_end(epoch, logs)  # History, the first of them, writes into run.history
             if run.guard.after_epoch(loss, dead):
                 run.go_back(epoch, rate)
-            if checkpoint is not None and not (potential.stop_training and deadline is not None):
+            if checkpoint is not None and team.rank == 0 and not (potential.stop_training and deadline is not None):
                 run.save(Path(checkpoint), epoch + 1)
             if patience is not None and validation and epoch - run.best_epoch >= patience:
                 break
     except KeyboardInterrupt:
-        if not verbose:
+        if silent:
             raise
-        print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+        if verbose:
+            print(f"\nstopped by hand after {len(run.history.get('loss', []))} epochs", file=sys.stderr)
+    finally:
+        together.close()
     # Without validation the last weights are the best trained ones, unless something has just gone wrong with them.
-    step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
+    if step.count and run.best_epoch < 0:
+        warnings.warn(
+            "on the molecules held out, no epoch was better than the potential that this began with: its weights stay",
+            TrainingWarning,
+            stacklevel=2,
+        )
+    if step.count:  # without a step, not even the last bit of a weight changes
+        step.use(run.best if validation or run.guard.doubtful else step.average.numpy())
     if potential.members > 1:
         _draw(potential, train, validation, seed)
     everyone.on_train_end()
@@ -203,9 +283,12 @@ def fit(
 
 
 def _draw(potential: Potential, train: Sequence[Molecule], validation: Sequence[Molecule], seed: int) -> None:
-    """Draw the members of a committee, and calibrate their spread on molecules held out, if there are any."""
+    """Draw the members of a committee, and calibrate their spread on molecules held out, or else on those of training.
+
+    The latter flatter, by as much as they have been learned by heart.
+    """
     potential.draw_members(train, seed)
-    potential.calibration = potential.calibrate(validation) if validation else Calibration()
+    potential.calibrate(validation or train[:: -(-len(train) // 200)])
 
 
 def _refer(potential: Potential, train: Sequence[Molecule], reference: Mapping[str, float] | str | None) -> None:
@@ -259,10 +342,10 @@ def labels(potential: Potential, molecules: Sequence[Molecule], graph: Molecular
 class _Step:
     """The compiled training step, its optimizer and the averaged weights."""
 
-    def __init__(self, potential, learning_rate, energy_weight, force_weight, average):
-        self.potential, self.rate = potential, learning_rate
+    def __init__(self, potential, learning_rate, energy_weight, force_weight, average, weights=None, team=None):
+        self.potential, self.rate, self.team = potential, learning_rate, Team() if team is None else team
         self.settings = [learning_rate, energy_weight, force_weight, average]
-        self.weights = potential.trainable_variables
+        self.weights = potential.trainable_variables if weights is None else weights
         # All weights one after the other: one variable to optimise and to average is less to compile than many.  Each
         # is counted in units of the size that its tensor begins with: Adam moves a number by the rate, whatever its
         # size, and 0.005 is much for a matrix of entries like 0.09 and little for one of entries like 1.
@@ -274,7 +357,7 @@ class _Step:
         self.optimizer.build([self.theta])
         self.count = self.warm_from = 0
         self.planned = float(self.optimizer.learning_rate.numpy())  # the rate that was set last
-        scale = float(np.mean(list(potential.normalisation.scales.values())))
+        self.scale = scale = float(np.mean(list(potential.normalisation.scales.values())))
 
         def errors(graph, wanted):
             """What each graph adds up to: loss times molecules, squares of the errors, molecules, atoms."""
@@ -291,12 +374,6 @@ class _Step:
             f2 = tf.reduce_sum(df**2) / 3  # a padded atom has neither force nor label
             return tf.stack([e2, ea2, f2, tf.reduce_sum(real), tf.reduce_sum(n)])
 
-        def summary(sums):
-            """Loss, mean squares of the errors, molecules and atoms."""
-            e2, ea2, f2, molecules, atoms = tf.unstack(sums)
-            loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
-            return tf.stack([loss, ea2 / molecules * scale**2, f2 / atoms * scale**2, molecules, atoms])
-
         weights = [w.value for w in self.weights]
 
         def gradient(graph, wanted, molecules, atoms):
@@ -305,29 +382,34 @@ class _Step:
                 loss = energy_weight * sums[0] / molecules + force_weight * sums[2] / atoms
             return sums, flat(tape.gradient(loss, weights))
 
-        def train(graph, wanted, momentum):
-            sizes = tf.cast(graph.sizes, weights[0].dtype)
-            norm = tf.reduce_sum(tf.cast(sizes > 0, sizes.dtype)), tf.reduce_sum(sizes)
-            if sizes.shape.rank == 1:
-                found = gradient(graph, wanted, *norm)
-            else:  # part by part: what a part needs stays in the cache
+        def slope(graph, wanted, molecules, atoms):
+            """Of a batch of so many molecules and atoms, or of a worker's share of it."""
+            if len(graph.sizes.shape) == 1:
+                return gradient(graph, wanted, molecules, atoms)
 
-                def add(k, *total):
-                    part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
-                    return k + 1, *(a + b for a, b in zip(total, gradient(*part, *norm), strict=True))
+            def add(k, *total):  # part by part: what a part needs stays in the cache
+                part = MolecularGraph(*(x[k] for x in graph)), Labels(*(x[k] for x in wanted))
+                found = gradient(*part, molecules, atoms)
+                return k + 1, *(a + b for a, b in zip(total, found, strict=True))
 
-                nothing = tf.zeros(5, sizes.dtype), tf.zeros_like(self.theta.value)
-                found = tf.while_loop(lambda k, *_: k < sizes.shape[0], add, [0, *nothing])[1:]
-            sums, slope = found
+            nothing = tf.zeros(5, weights[0].dtype), tf.zeros_like(self.theta.value)
+            return tf.while_loop(lambda k, *_: k < graph.sizes.shape[0], add, [0, *nothing])[1:]
+
+        def update(slope, momentum):
             self.optimizer.apply_gradients([(slope * self.size.value, self.theta)])
             theta, average = self.theta.value, self.average.value
             self.average.assign(tf.cast(momentum, theta.dtype) * (average - theta) + theta)
             assign(self.weights, theta * self.size.value)
-            return summary(sums)
+
+        def train(graph, wanted, molecules, atoms, momentum):
+            sums, found = slope(graph, wanted, molecules, atoms)
+            update(found, momentum)
+            return sums
 
         self.momentum = average
-        self._train = tf.function(train, jit_compile=True, autograph=False)
-        self._errors = tf.function(lambda *batch: summary(errors(*batch)), jit_compile=True, autograph=False)
+        compiled = {"jit_compile": True, "autograph": False}
+        self._train, self._slope, self._update = (tf.function(it, **compiled) for it in (train, slope, update))
+        self._errors = tf.function(errors, **compiled)
 
     def set_rate(self, done: float, factor: float = 1.0) -> float:
         """The learning rate when this part of the run is done, after a short start from zero.
@@ -343,18 +425,45 @@ class _Step:
         self.planned = float(self.optimizer.learning_rate.numpy())
         return rate
 
-    def train(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
-        """One step; what `_Sums` adds up."""
+    def train(self, graph: MolecularGraph, wanted: Labels, size: tuple[int, int] | None = None) -> np.ndarray:
+        """One step; what `_Sums` adds up.  The batch has so many molecules and atoms; None if all of it is here.
+
+        Raises:
+            KeyboardInterrupt: a worker of the team was asked to stop; the step is not taken.
+        """
         # Early averages must not remember the random beginning.
         momentum = min(self.momentum, (self.count - self.warm_from) / (self.count - self.warm_from + 10))
         self.count += 1
-        if np.ndim(graph.numbers) == 2 and len(graph.numbers) == 1:
-            graph, wanted = MolecularGraph(*(x[0] for x in graph)), Labels(*(x[0] for x in wanted))
-        return self._train(graph, wanted, tf.constant(momentum, "float32")).numpy()
+        dtype = np.asarray(graph.positions).dtype
+        size = (np.count_nonzero(graph.sizes), np.sum(graph.sizes)) if size is None else size
+        batch = _one_part(graph), _one_part(wanted), *(np.asarray(n, dtype) for n in size)
+        momentum = tf.constant(momentum, "float32")
+        if self.team.size == 1:
+            return self._summary(self._train(*batch, momentum))
+        found = [x.numpy() for x in self._slope(*batch)]
+        total = self.team.add(np.concatenate([np.array([self.team.stop], dtype), *found]))
+        if total[0] > 0:
+            raise KeyboardInterrupt
+        self._update(total[6:], momentum)
+        return self._summary(total[1:6])
 
     def errors(self, graph: MolecularGraph, wanted: Labels) -> np.ndarray:
         """The same of the present weights, without a step."""
-        return self._errors(graph, wanted).numpy()
+        return self._summary(self._errors(graph, wanted))
+
+    def _summary(self, sums) -> np.ndarray:
+        """Loss, mean squares of the errors, molecules and atoms; of the same sums, the same to the last digit."""
+        _, energy_weight, force_weight, _ = self.settings
+        e2, ea2, f2, molecules, atoms = np.asarray(sums, "float64")
+        loss = energy_weight * e2 / molecules + force_weight * f2 / atoms
+        return np.array([loss, ea2 / molecules * self.scale**2, f2 / atoms * self.scale**2, molecules, atoms])
+
+    def follow_first(self) -> None:
+        """Take the first worker's numbers: another kind of processor may have rounded the same steps otherwise."""
+        if self.team.size > 1:
+            for variable in (self.theta, self.average, *self.optimizer.variables):
+                variable.assign(self.team.first(variable.numpy()))
+            self.use(self.theta.value)
 
     def use(self, values: np.ndarray) -> None:
         """Give the network these weights, as `theta` counts them."""
@@ -378,6 +487,11 @@ class _Step:
             yield
         finally:
             self.use(self.theta.value)
+
+
+def _one_part(batch):
+    """A batch in parts [P, …], without that axis if there is but one."""
+    return type(batch)(*(x[0] for x in batch)) if len(batch[0]) == 1 else batch
 
 
 def flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -424,17 +538,26 @@ class _Sums:
 
 
 def _validate(step: _Step, potential: Potential, molecules: list[Molecule], batches: Batches) -> dict[str, float]:
-    sums = _Sums()
-    for chosen, graph in batches():
-        sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    """Each worker some of the batches."""
+    sums, team = _Sums(), step.team
+    for n, (chosen, graph) in enumerate(batches()):
+        if n % team.size == team.rank:
+            sums.add(step.errors(graph, labels(potential, [molecules[k] for k in chosen], graph)))
+    sums.total = team.add(sums.total)
     return sums.logs("val_")
 
 
 # ------------------------------------------------------------------------------------------------ checks
 
 
-def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience) -> None:
-    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 1)):
+def _check_options(
+    epochs, minutes, batch_size, learning_rate, energy_weight, force_weight, average, patience, fewest
+) -> None:
+    for name, value, least in (
+        ("epochs", epochs, fewest),
+        ("batch_size", batch_size, 1),
+        ("patience", patience, 1),
+    ):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise InputError(f"{name} is a whole number, at least {least}, not {quoted(value)}")
     for name, value in (("minutes", minutes), ("learning_rate", learning_rate)):
@@ -449,7 +572,20 @@ def _check_options(epochs, minutes, batch_size, learning_rate, energy_weight, fo
         raise InputError(f"average is a number from 0 to less than 1, not {quoted(average)}")
 
 
-def _fingerprint(train, validation, *settings) -> str:
+def _about(train, validation, step, **options) -> dict[str, str]:
+    """What workers must have in common, in words."""
+    weights = hashlib.sha256(step.theta.numpy().tobytes()).hexdigest()[:12]
+    told = (
+        dict(zip(("learning_rate", "energy_weight", "force_weight", "average"), step.settings, strict=True)) | options
+    )
+    return {
+        "the options": ", ".join(f"{name} {value}" for name, value in told.items()),
+        "the network": f"{step.theta.shape[0]} weights (digest {weights})",
+        "the molecules": f"{len(train)} and {len(validation)} held out (digest {fingerprint(train, validation)[:12]})",
+    }
+
+
+def fingerprint(train, validation, *settings) -> str:
     """The same for the same molecules, labels and options."""
     digest = hashlib.sha256(json.dumps([str(setting) for setting in settings]).encode())
     for molecule in [*train, *validation]:
