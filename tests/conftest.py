@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -54,3 +55,59 @@ def site():
     if newest.stat().st_mtime > min(page.stat().st_mtime for page in pages):
         stop(f"the site is older than {newest.relative_to(ROOT)}: `make book` first")
     return SITE
+
+
+@pytest.fixture
+def run(capfd):
+    """A command, without a new process, to be quick."""
+    from dmol_molnet import cli
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return SimpleNamespace(returncode=stop.value.code or 0, stdout=out, stderr=err)
+
+    return run
+
+
+@pytest.fixture
+def eagerly():
+    """Without compilation, which takes longer than these small runs."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with data, and a potential trained on it for a moment."""
+    import tensorflow as tf
+    from commands import FRAMES, SMALL, write
+
+    from dmol_molnet import cli
+
+    folder = tmp_path_factory.mktemp("trained")
+    write(folder / "data.xyz", FRAMES)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(
+                [
+                    "train",
+                    str(folder / "data.xyz"),
+                    "-o",
+                    str(folder / "m.keras"),
+                    "--epochs",
+                    "8",
+                    "--batch-size",
+                    "8",
+                ]
+                + [*SMALL, "--seed", "1", "--json", "--history", str(folder / "h.csv")]
+            )
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert not stop.value.code
+    return folder

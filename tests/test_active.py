@@ -1,7 +1,6 @@
 """Active learning: what is picked, budgets, pools, and runs that are killed and go on."""
 
 import csv
-import json
 from dataclasses import replace
 
 import ase.io
@@ -9,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ase.calculators.emt import EMT
-from ase.calculators.singlepoint import SinglePointCalculator
 
-from dmol_molnet import InputError, Molecule, active, cli
+from dmol_molnet import InputError, Molecule, active
 from dmol_molnet.active import Calculated, Pool, Search, pick, turn
 from dmol_molnet.files import read_xyz
 from dmol_molnet.labels import Method
@@ -250,38 +248,3 @@ def test_another_command_does_not_go_on_from_a_journal(tmp_path):
         go(tmp_path, Counting(OTHERS, kill=2))
     with pytest.raises(InputError, match="holds what another command has labelled"):
         go(tmp_path, Counting(OTHERS), seed=1)
-
-
-def test_the_command(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    for name, frames in (("first", FIRST), ("pool", OTHERS)):
-        written = []
-        for m in frames:
-            atoms = m.to_ase()
-            atoms.calc = SinglePointCalculator(atoms, energy=m.energy, forces=m.forces)
-            written.append(atoms)
-        ase.io.write(f"{name}.xyz", written)
-    potential().save("start.keras")
-
-    def run(words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(words.split())
-        return stop.value.code or 0, *capfd.readouterr()
-
-    words = "active first.xyz -o d.xyz --model m.keras --from start.keras --pool pool.xyz --labels 3 --epochs 1"
-    code, out, err = run(words + " --json")
-    assert code == 0, err
-    assert [row["new"] for row in json.loads(out)["rounds"]] == [3]
-    for wrong, says in (
-        (words, "'d.xyz' is there"),
-        ("active first.xyz -o e.txt --model m.keras", "ends in .xyz"),
-        ("active first.xyz -o e.xyz --model m.h5", "ends in .keras"),
-        ("active C( -o e.xyz --model m.keras", "is not a SMILES"),
-        ("active C -o e.xyz --model m.keras --pool pool.xyz", "a pool takes labelled molecules"),
-        ("active first.xyz -o e.xyz --model m.keras --calculator nonsense", "module:class"),
-        ("active first.xyz -o e.xyz --model m.keras --from no.keras", "there is no file"),
-        ("active first.xyz -o e.xyz --model m.keras --temperature -3", "temperature is a positive number"),
-    ):
-        code, _, err = run(wrong)
-        assert (code, err.count("\n")) == (2, 1), err
-        assert says in err

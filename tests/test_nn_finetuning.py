@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_cli_potential import one_line, run, write  # noqa: F401
+from commands import one_line, write
 from test_nn_training import Kill, comparable
 
 from dmol_molnet import InputError, Molecule
@@ -380,7 +380,7 @@ def folder(known, tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_fine_tunes_with_replay_and_a_frozen_trunk(run, folder):  # noqa: F811
+def test_the_command_fine_tunes_with_replay_and_a_frozen_trunk(run, folder):
     words = ["train", "new.xyz", "--from", "old.keras", "-o", "m.keras", "--epochs", 1, "--replay", "old.xyz"]
     done = run(*words, "--freeze", "trunk", "--replay-share", 0.3)
     assert done.returncode == 0, done.stderr
@@ -393,7 +393,7 @@ def test_the_command_fine_tunes_with_replay_and_a_frozen_trunk(run, folder):  # 
     assert sorted(p.name for p in folder.iterdir()) == ["m.keras", "new.xyz", "old.keras", "old.xyz"]
 
 
-def test_the_command_makes_a_committee_without_training(run, folder):  # noqa: F811
+def test_the_command_makes_a_committee_without_training(run, folder):
     words = ["train", "old.xyz", "--from", "old.keras", "-o", "m.keras", "--epochs", 0, "--members", 4]
     done = run(*words, "--reference-energies", "kept", "--json", "--history", "h.csv")
     assert done.returncode == 0, done.stderr
@@ -405,7 +405,7 @@ def test_the_command_makes_a_committee_without_training(run, folder):  # noqa: F
     assert old.energy_and_forces(TEST[0])[0] == new.energy_and_forces(TEST[0])[0]
 
 
-def test_the_shipped_ones_are_fine_tuned_by_name(run, folder):  # noqa: F811
+def test_the_shipped_ones_are_fine_tuned_by_name(run, folder):
     write(folder / "acac.xyz", labelled("CO", 6, 0))
     done = run("train", "acac.xyz", "--from", "schnet", "-o", "m.keras", "--epochs", 1)
     assert "m.keras: schnet, fine-tuned, after 1 epochs" in done.stdout, done.stderr
@@ -430,7 +430,7 @@ def test_the_shipped_ones_are_fine_tuned_by_name(run, folder):  # noqa: F811
         ("--reference-energies kept", "kept are those of a trained potential"),
     ],
 )
-def test_options_that_contradict_are_told_before_tensorflow_starts(run, folder, monkeypatch, words, says):  # noqa: F811
+def test_options_that_contradict_are_told_before_tensorflow_starts(run, folder, monkeypatch, words, says):
     from dmol_molnet import nn
 
     def started():
@@ -442,7 +442,7 @@ def test_options_that_contradict_are_told_before_tensorflow_starts(run, folder, 
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_a_killed_command_goes_on_and_another_potential_does_not(run, folder, monkeypatch):  # noqa: F811
+def test_a_killed_command_goes_on_and_another_potential_does_not(run, folder, monkeypatch):
     words = ["train", "new.xyz", "--from", "old.keras", "-o", "m.keras", "--epochs", 2, "--json"]
     assert run(*words).returncode == 0
     expected = Potential.load(folder / "m.keras")
