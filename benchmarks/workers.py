@@ -11,11 +11,12 @@ import argparse
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from dmol_molnet.nn.workers import loopback
 
 THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 XLA = "--xla_cpu_multi_thread_eigen=false"
@@ -70,10 +71,7 @@ def worker(size: int, steps: int) -> None:
 
 def measured(n: int, size: int, steps: int) -> dict:
     """What the first of n workers finds."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    cluster = {"worker": [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]}
-    for one in sockets:
-        one.close()
+    cluster = {"worker": loopback(n)}
     running = []
     for k in range(n):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": k}})

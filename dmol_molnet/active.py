@@ -17,7 +17,6 @@ Source: Zhang et al. (2019), `zhang2019active`, of rounds of exploring, picking 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -34,13 +33,14 @@ import numpy as np
 from ase import units
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
+from scipy.spatial.transform import Rotation
 
 from dmol_molnet import dynamics
 from dmol_molnet.calculator import MolnetCalculator
 from dmol_molnet.files import write_whole
 from dmol_molnet.labels.calculators import Method
 from dmol_molnet.labels.frames import Failed, Plan, as_text, frames
-from dmol_molnet.labels.work import Journal, Result
+from dmol_molnet.labels.work import Journal, Result, beside, table
 from dmol_molnet.molecules import InputError, Molecule, quoted
 from dmol_molnet.nn.potential import Potential
 
@@ -253,11 +253,11 @@ def active(
             row = _judged(potential, new, number, journal.asked(), time.monotonic() - began)
             journal.finish(number, row)
             rows.append(row)
-            write_whole(_beside(output, ".rounds.csv"), _csv(Round._fields, rows))
+            write_whole(beside(output, ".rounds.csv"), table(Round._fields, rows))
             number += 1
         failed = journal.failed()
         if failed:
-            write_whole(_beside(output, ".failed.csv"), _csv(("label", "reason"), failed))
+            write_whole(beside(output, ".failed.csv"), table(("label", "reason"), failed))
         write_whole(output, [as_text([_atoms(m) for m in known]).encode()])
         journal.remove()
     return rows
@@ -324,12 +324,9 @@ def turn(molecule: Molecule, rng: np.random.Generator) -> Molecule:
     graph.remove_edge(a, b)
     side = sorted(nx.node_connected_component(graph, b))
     axis = molecule.positions[b] - molecule.positions[a]
-    axis /= np.linalg.norm(axis)
-    angle, x = rng.uniform(0, 2 * np.pi), molecule.positions.copy()
-    r = x[side] - x[b]
-    x[side] = x[b] + (  # Rodrigues
-        r * np.cos(angle) + np.cross(axis, r) * np.sin(angle) + np.outer(r @ axis, axis) * (1 - np.cos(angle))
-    )
+    turned = Rotation.from_rotvec(rng.uniform(0, 2 * np.pi) * axis / np.linalg.norm(axis))
+    x = molecule.positions.copy()
+    x[side] = x[b] + turned.apply(x[side] - x[b])
     return replace(molecule, positions=x, energy=None, forces=None)
 
 
@@ -533,13 +530,3 @@ def _read(text: str) -> list[Molecule]:
     if not text:
         return []
     return [Molecule.from_ase(atoms) for atoms in ase.io.read(io.StringIO(text), ":", format="extxyz")]
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue().encode()
-
-
-def _beside(output: Path, ending: str) -> Path:
-    return output.with_name(output.name + ending)

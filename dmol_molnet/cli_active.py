@@ -10,8 +10,15 @@ from typing import Annotated
 
 import typer
 
-from dmol_molnet.cli_common import Reading, check_model, check_output, say_warning
-from dmol_molnet.cli_labels import object_of
+from dmol_molnet.cli_common import (
+    Calculator,
+    CalculatorOptions,
+    Reading,
+    check_model,
+    check_output,
+    method_of,
+    say_warning,
+)
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 
@@ -52,12 +59,8 @@ def active(
         str | None,
         typer.Option(metavar="DATA", help="Pick among these, whose labels are looked at for what is picked alone."),
     ] = None,
-    calculator: Annotated[
-        str, typer.Option(help="gfn2, or the module and class of one of ASE, as ase.calculators.emt:EMT.")
-    ] = "gfn2",
-    options: Annotated[
-        str, typer.Option("--calculator-options", help='A JSON object, such as \'{"method": "GFN1-xTB"}\'.')
-    ] = "{}",
+    calculator: Calculator = "gfn2",
+    calculator_options: CalculatorOptions = "{}",
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -86,14 +89,13 @@ def active(
     start_quietly()
     from dmol_molnet.active import Calculated, Pool, Search
     from dmol_molnet.active import active as run
-    from dmol_molnet.labels.calculators import Method
     from dmol_molnet.nn.potential import Potential
     from dmol_molnet.nn.training import DivergedError
 
     search = Search(
         labels, batch, rounds, minutes, temperature, replicas, steps, turned, bound, first, epochs, learning_rate
     )
-    source = Calculated(Method(calculator, object_of(options))) if pooled is None else Pool(pooled)
+    source = Calculated(method_of(calculator, calculator_options)) if pooled is None else Pool(pooled)
     settings = (known, output, model, source, search, None if begin is None else lambda: Potential.load(begin))
     try:
         with warnings.catch_warnings():

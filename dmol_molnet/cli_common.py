@@ -33,6 +33,12 @@ NoCheck = Annotated[
     bool, typer.Option("--no-check", help="Do not compare labels to find wrong units, nor charges of one composition.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Calculator = Annotated[
+    str, typer.Option(help="gfn2, or the module and class of one of ASE, as ase.calculators.emt:EMT.")
+]
+CalculatorOptions = Annotated[
+    str, typer.Option("--calculator-options", help='A JSON object, such as \'{"method": "GFN1-xTB"}\'.')
+]
 
 
 class Reading(NamedTuple):
@@ -110,3 +116,20 @@ def check_output(path: Path, endings: tuple[str, ...], what: str) -> None:
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """A `warnings.showwarning` that says it in one line."""
     print(f"{chr(10) if sys.stderr.isatty() else ''}dmol-molnet: warning: {message}", file=sys.stderr)
+
+
+def method_of(calculator: str, options: str):
+    """Who labels, as --calculator and --calculator-options say.
+
+    Raises:
+        InputError: the options are no JSON object.
+    """
+    from dmol_molnet.labels.calculators import Method
+
+    try:
+        found = json.loads(options)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--calculator-options is a JSON object, not {quoted(options)}: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"--calculator-options is a JSON object, not {quoted(options)}")
+    return Method(calculator, found)

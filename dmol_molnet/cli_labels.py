@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dmol_molnet.cli_common import check_output
+from dmol_molnet.cli_common import Calculator, CalculatorOptions, check_output, method_of
 from dmol_molnet.molecules import InputError, Molecule, quoted
 
 
@@ -35,10 +35,8 @@ def label(
     as_given: Annotated[
         bool, typer.Option("--as-given", help="Label geometries where they are, and no frames around them.")
     ] = False,
-    calculator: Annotated[
-        str, typer.Option(help="gfn2, or the module and class of one of ASE, as ase.calculators.emt:EMT.")
-    ] = "gfn2",
-    calculator_options: Annotated[str, typer.Option(help='A JSON object, such as \'{"method": "GFN1-xTB"}\'.')] = "{}",
+    calculator: Calculator = "gfn2",
+    calculator_options: CalculatorOptions = "{}",
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes here; one a core if not told.")] = None,
     scheduler: Annotated[
@@ -62,12 +60,11 @@ def label(
       dmol-molnet label start.xyz -o start-gfn1.xyz --calculator-options '{"method": "GFN1-xTB"}'
     """
     check_output(output, (".xyz", ".extxyz"), "labels")
-    from dmol_molnet.labels.calculators import Method
     from dmol_molnet.labels.frames import Plan
     from dmol_molnet.labels.work import label as run
 
+    method = method_of(calculator, calculator_options)
     plan = Plan(conformers, _numbers(temperatures), displaced, moved, as_given=as_given)
-    method = Method(calculator, object_of(calculator_options))
     wanted = _molecules(molecules, count, heavy_atoms, seed)
     if sys.stderr.isatty():
         with typer.progressbar(length=len(wanted), label="labelling", file=sys.stderr) as bar:
@@ -126,14 +123,3 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise InputError(
             f"--temperatures are numbers with commas between, such as 300,600, not {quoted(text)}"
         ) from None
-
-
-def object_of(text: str) -> dict:
-    """What --calculator-options says."""
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"--calculator-options is a JSON object, not {quoted(text)}: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"--calculator-options is a JSON object, not {quoted(text)}")
-    return found

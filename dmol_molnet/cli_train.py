@@ -8,7 +8,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -303,10 +302,9 @@ def _launch(n: int) -> None:
         InputError: one of the others died.
         Exit: with the first one's exit code.
     """
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    from dmol_molnet.nn.workers import loopback
+
+    addresses = loopback(n)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = str(max(cores // n, 1))
     with tempfile.TemporaryDirectory() as folder:

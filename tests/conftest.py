@@ -81,6 +81,12 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def roughly_drawn(eagerly, monkeypatch):
+    """Members of committees drawn from few directions, without compilation: enough for most tests."""
+    monkeypatch.setattr("dmol_molnet.nn.potential.MOVED", 1)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with data, and a potential trained on it for a moment."""
@@ -91,22 +97,11 @@ def trained(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained")
     write(folder / "data.xyz", FRAMES)
+    words = ["train", folder / "data.xyz", "-o", folder / "m.keras", "--epochs", 8, "--batch-size", 8, *SMALL]
     tf.config.run_functions_eagerly(True)
     try:
         with pytest.raises(SystemExit) as stop:
-            cli.main(
-                [
-                    "train",
-                    str(folder / "data.xyz"),
-                    "-o",
-                    str(folder / "m.keras"),
-                    "--epochs",
-                    "8",
-                    "--batch-size",
-                    "8",
-                ]
-                + [*SMALL, "--seed", "1", "--json", "--history", str(folder / "h.csv")]
-            )
+            cli.main([str(word) for word in [*words, "--seed", 1, "--json", "--history", folder / "h.csv"]])
     finally:
         tf.config.run_functions_eagerly(False)
     assert not stop.value.code

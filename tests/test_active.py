@@ -6,7 +6,6 @@ from dataclasses import replace
 import ase.io
 import numpy as np
 import pytest
-import tensorflow as tf
 from ase.calculators.emt import EMT
 
 from dmol_molnet import InputError, Molecule, active
@@ -38,13 +37,7 @@ def shaken(n, size=0.05, seed=0):
 FIRST, OTHERS = shaken(6), shaken(12, 0.12, seed=1)
 
 
-@pytest.fixture(autouse=True)
-def uncompiled(monkeypatch):
-    """Compilation takes longer than these small runs."""
-    monkeypatch.setattr("dmol_molnet.nn.potential.MOVED", 1)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("roughly_drawn")
 
 
 def potential(members=4):

@@ -4,12 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from rdkit import Chem
-
-from dmol_molnet import cli
 
 DECALIN, BICYCLOPENTYL = "C1CCC2CCCCC2C1", "C1CCC(C1)C2CCCC2"
 
@@ -22,19 +19,6 @@ def process(*words, **environment):
         env={**os.environ, **environment},
         timeout=60,
     )
-
-
-@pytest.fixture
-def run(capfd):
-    """The same without a new process, to be quick."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(list(words))
-        out, err = capfd.readouterr()
-        return SimpleNamespace(returncode=stop.value.code or 0, stdout=out, stderr=err)
-
-    return run
 
 
 @pytest.mark.parametrize(

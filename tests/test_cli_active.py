@@ -5,12 +5,13 @@ import json
 import ase.io
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
-from test_active import FIRST, OTHERS, potential, uncompiled  # noqa: F401
+from commands import one_line
+from test_active import FIRST, OTHERS, potential
 
-from dmol_molnet import cli
+pytestmark = pytest.mark.usefixtures("roughly_drawn")
 
 
-def test_the_command(tmp_path, monkeypatch, capfd):
+def test_the_command(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, frames in (("first", FIRST), ("pool", OTHERS)):
         written = []
@@ -21,15 +22,10 @@ def test_the_command(tmp_path, monkeypatch, capfd):
         ase.io.write(f"{name}.xyz", written)
     potential().save("start.keras")
 
-    def run(words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(words.split())
-        return stop.value.code or 0, *capfd.readouterr()
-
     words = "active first.xyz -o d.xyz --model m.keras --from start.keras --pool pool.xyz --labels 3 --epochs 1"
-    code, out, err = run(words + " --json")
-    assert code == 0, err
-    assert [row["new"] for row in json.loads(out)["rounds"]] == [3]
+    done = run(*words.split(), "--json")
+    assert done.returncode == 0, done.stderr
+    assert [row["new"] for row in json.loads(done.stdout)["rounds"]] == [3]
     for wrong, says in (
         (words, "'d.xyz' is there"),
         ("active first.xyz -o e.txt --model m.keras", "ends in .xyz"),
@@ -40,6 +36,4 @@ def test_the_command(tmp_path, monkeypatch, capfd):
         ("active first.xyz -o e.xyz --model m.keras --from no.keras", "there is no file"),
         ("active first.xyz -o e.xyz --model m.keras --temperature -3", "temperature is a positive number"),
     ):
-        code, _, err = run(wrong)
-        assert (code, err.count("\n")) == (2, 1), err
-        assert says in err
+        assert says in one_line(run(*wrong.split()))

@@ -25,13 +25,7 @@ SIZES = {"schnet": {"channels": 8, "layers": 1, "radial": 8}, "mace": {"channels
 OPTIONS = {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "verbose": 0}
 
 
-@pytest.fixture(autouse=True)
-def uncompiled(monkeypatch):
-    """Compilation takes longer than these small runs; few directions are enough for most of them."""
-    monkeypatch.setattr("dmol_molnet.nn.potential.MOVED", 1)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("roughly_drawn")
 
 
 def network(name="schnet", members=4, **changes):

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from commands import one_line, write
 from test_nn_training import Kill, comparable
 
@@ -47,12 +46,7 @@ FEW = TRAIN[:16]
 OPTIONS = {"epochs": 2, "batch_size": 10, "verbose": 0}
 
 
-@pytest.fixture(autouse=True)
-def uncompiled():
-    """Compilation takes longer than these small runs."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def network(name="schnet", **changes):

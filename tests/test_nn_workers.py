@@ -16,7 +16,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dmol_molnet import datasets
 from dmol_molnet.molecules import InputError, Molecule
@@ -359,14 +358,6 @@ def test_two_devices_of_one_machine_share_a_step():
 # ------------------------------------------------------------------------------------------------ training
 
 
-@pytest.fixture
-def eager():
-    """Compilation takes longer than these small runs."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def small(**changes):
     return Potential(build("schnet", **{"channels": 4, "layers": 1, "radial": 6, "cutoff": 3.0, "seed": 0, **changes}))
 
@@ -443,7 +434,7 @@ def test_two_processes_end_after_52_steps_with_the_weights_of_one(tmp_path):
         np.testing.assert_array_equal(second[name], first[name])
 
 
-def test_three_workers_train_a_committee_as_one_does(eager):
+def test_three_workers_train_a_committee_as_one_does(eagerly):
     (one,), found = (train(n, changes={"members": 2}) for n in (1, 3))
     assert_same(found)
     assert_close(found[0], one)
@@ -451,7 +442,7 @@ def test_three_workers_train_a_committee_as_one_does(eager):
 
 
 @pytest.mark.parametrize("call", [2, 4], ids=["step", "validation"])
-def test_a_number_that_is_none_sends_all_back_to_the_same_weights(call, eager):
+def test_a_number_that_is_none_sends_all_back_to_the_same_weights(call, eagerly):
     class Poisoned(Team):
         calls = 0
 
@@ -465,13 +456,13 @@ def test_a_number_that_is_none_sends_all_back_to_the_same_weights(call, eager):
     assert np.isfinite(found[0][1]["val_loss"][1])
 
 
-def test_the_guard_is_of_one_mind(eager):
+def test_the_guard_is_of_one_mind(eagerly):
     with pytest.warns(TrainingWarning, match="collapsed"):
         found = train(2, learning_rate=30.0, epochs=14, train=FRAMES[:16])
     assert_same(found)
 
 
-def test_a_wish_to_stop_stops_all_after_the_same_step(eager):
+def test_a_wish_to_stop_stops_all_after_the_same_step(eagerly):
     class Interrupted(Team):
         calls = 0
 
@@ -506,7 +497,7 @@ def test_ctrl_c_is_a_wish_first_and_then_an_order(interrupts):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_the_minutes_are_those_of_the_first_clock(eager):
+def test_the_minutes_are_those_of_the_first_clock(eagerly):
     late, now = -1e6, time.monotonic()
     fast = train(2, minutes=60.0, by_rank=lambda k: {"began": (now, late)[k]})
     assert_same(fast)
@@ -516,7 +507,7 @@ def test_the_minutes_are_those_of_the_first_clock(eager):
     assert "loss" not in slow[0][1]
 
 
-def test_the_checkpoint_is_the_first_workers_and_serves_any_number(eager, tmp_path):
+def test_the_checkpoint_is_the_first_workers_and_serves_any_number(eagerly, tmp_path):
     class Interrupted(Team):
         calls = 0
 
@@ -539,7 +530,7 @@ def test_the_checkpoint_is_the_first_workers_and_serves_any_number(eager, tmp_pa
         (tmp_path / "run.npz").unlink()
 
 
-def test_what_other_processors_round_is_made_equal_after_each_epoch(eager):
+def test_what_other_processors_round_is_made_equal_after_each_epoch(eagerly):
     class Rounding(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             momentum = self.model.optimizer.variables[2]
@@ -560,13 +551,13 @@ def test_what_other_processors_round_is_made_equal_after_each_epoch(eager):
         ({"train": [replace(FRAMES[0], energy=FRAMES[0].energy + 1e-9), *FRAMES[1:20]]}, "the molecules"),
     ],
 )
-def test_workers_that_differ_refuse_to_start(of_second, about, eager):
+def test_workers_that_differ_refuse_to_start(of_second, about, eagerly):
     for error in train(2, by_rank=lambda k: of_second if k else {}):
         assert isinstance(error, InputError)
         assert re.search(f"not of one mind about {about}", str(error))
 
 
-def test_workers_with_other_networks_refuse_to_start(eager):
+def test_workers_with_other_networks_refuse_to_start(eagerly):
     def act(k):
         potential = small(seed=k)
         potential.fit(FRAMES[:8], **OPTIONS, team=team[k])

@@ -116,7 +116,7 @@ def label(
                 progress(done, failed, len(molecules))
         reasons = [(names[k], reason) for k, reason in journal.failed()]
         if reasons:
-            write_whole(_beside(output, ".failed.csv"), _table(reasons))
+            write_whole(beside(output, ".failed.csv"), table(("molecule", "reason"), reasons))
         n = journal.frames()
         if n:
             write_whole(output, journal.texts())
@@ -260,7 +260,7 @@ class Journal:
         Raises:
             InputError: another process holds it, it belongs to another command, or it cannot be written.
         """
-        self.path = _beside(output, ".journal")
+        self.path = beside(output, ".journal")
         with self._told():
             self.base = sqlite3.connect(self.path, timeout=0, isolation_level=None)
             self.base.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -337,11 +337,13 @@ def _identity(molecules: Sequence[str | Molecule], plan: Plan, method: Method, s
     return json.dumps([known.hexdigest(), asdict(plan), asdict(method), seed, _versions(method)])
 
 
-def _beside(output: Path, ending: str) -> Path:
+def beside(output: Path, ending: str) -> Path:
+    """A file beside the output, of its name and more."""
     return output.with_name(output.name + ending)
 
 
-def _table(reasons: list[tuple[str, str]]) -> bytes:
+def table(header: Sequence[str], rows: Sequence[Sequence]) -> bytes:
+    """Rows as CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("molecule", "reason"), *reasons])
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     return text.getvalue().encode()

@@ -41,7 +41,7 @@ import numpy as np
 
 from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
-from dmol_molnet.nn.potential import Normalisation, Potential
+from dmol_molnet.nn.potential import Normalisation, Potential, checked_energies
 from dmol_molnet.nn.training import Tuning, fingerprint, fit
 
 RATES = {"none": 0.005, "trunk": 0.02}
@@ -140,10 +140,7 @@ def refitted(
         return old
     if isinstance(reference, str) and reference != "average":
         raise InputError(f"reference energies are average, kept, or energies in eV by element, not {quoted(reference)}")
-    known = {} if isinstance(reference, str) else dict(reference or {})
-    for symbol, energy in known.items():
-        if symbol not in SYMBOLS or isinstance(energy, bool) or not np.isfinite(energy):
-            raise InputError(f"a reference energy is a number in eV of an element, not {quoted((symbol, energy))}")
+    known = {} if isinstance(reference, str) else checked_energies(reference or {})
     moves = {symbol: energy - old.shifts[symbol] for symbol, energy in known.items() if symbol in old.shifts}
     energies, _ = potential.energy_and_forces(molecules)
     left = np.array([m.energy - sum(moves.get(s, 0.0) for s in m.symbols) for m in molecules]) - energies

@@ -473,7 +473,10 @@ class Batches:
             return chosen, self._graph(chosen, c)
         n = self.capacities[c].molecules
         shares = [chosen[n * k : n * (k + 1)] for k in range(rank, self.parts[c], self.workers)]
-        parts = [self._graph(some, c) if len(some) else _emptied(self._graph(chosen[:n], c)) for some in shares]
+        parts = [self._graph(some, c) for some in shares if len(some)]
+        if len(parts) < len(shares):  # the last ones
+            empty = _emptied(parts[0] if parts else self._graph(chosen[:n], c))
+            parts += [empty] * (len(shares) - len(parts))
         return np.concatenate(shares), MolecularGraph(*(np.stack(x) for x in zip(*parts, strict=True)))
 
     def _graph(self, chosen: np.ndarray, c: int) -> MolecularGraph:

@@ -127,10 +127,7 @@ class Normalisation:
             raise InputError("there are none but free atoms: a potential needs molecules to learn from")
         if isinstance(reference, str) and reference != "average":
             raise InputError(f"reference energies are average, or energies in eV by element, not {quoted(reference)}")
-        known = free if reference is None else {} if isinstance(reference, str) else dict(reference)
-        for symbol, energy in known.items():
-            if symbol not in SYMBOLS or isinstance(energy, bool) or not np.isfinite(energy):
-                raise InputError(f"a reference energy is a number in eV of an element, not {quoted((symbol, energy))}")
+        known = free if reference is None else {} if isinstance(reference, str) else checked_energies(reference)
         shifts, undetermined = reference_energies(molecules, known)
         forces = [molecule.forces for molecule in molecules if molecule.forces is not None]
         if forces:
@@ -167,6 +164,18 @@ class Normalisation:
                 f"{', '.join(unknown)} is not among the elements of the training set: {', '.join(self.shifts)}"
             )
         return float(sum(self.shifts[symbol] for symbol in molecule.symbols))
+
+
+def checked_energies(reference: Mapping[str, float]) -> dict[str, float]:
+    """Energies in eV by element symbol, if they are.
+
+    Raises:
+        InputError: another symbol, or no number.
+    """
+    for symbol, energy in reference.items():
+        if symbol not in SYMBOLS or isinstance(energy, bool) or not np.isfinite(energy):
+            raise InputError(f"a reference energy is a number in eV of an element, not {quoted((symbol, energy))}")
+    return dict(reference)
 
 
 def reference_energies(

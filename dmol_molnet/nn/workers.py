@@ -74,6 +74,15 @@ def configured() -> tuple[list[str], int]:
     return workers, index
 
 
+def loopback(n: int) -> list[str]:
+    """So many addresses of this machine alone at which nobody listens."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return addresses
+
+
 class LostWorkerError(RuntimeError):
     """A worker does not answer any more."""
 
