@@ -260,8 +260,8 @@ def test_versions_must_be_the_same(monkeypatch):
 
 
 def examples():
-    """The commands of the API page that set TF_CONFIG."""
-    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    """The commands of the page on training that set TF_CONFIG."""
+    page = (ROOT / "book" / "api_training.md").read_text(encoding="utf-8")
     return [block for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) if "TF_CONFIG" in block]
 
 

@@ -66,7 +66,7 @@ def open_page(browser, address):
         for context in browser.contexts:
             context.close()
         tab = browser.new_context(**MODES[mode], **options).new_page()
-        tab.set_default_timeout(20_000)
+        tab.set_default_timeout(60_000)
         tab.faults = []
 
         def note(event, fault):

@@ -247,18 +247,21 @@ class Book:
         for page in self.pages.values():
             self.number(page)
 
-    def page_with(self, directive: str, word: str = "") -> str:
-        """The address of the page that has this directive, with this word in it; else of the site."""
-        pages = self.pages.values()
-        return next((p.url for p in pages for b in walk(p.blocks) if b.kind == directive and word in b.text), self.site)
-
     @cached_property
-    def api(self) -> str:
-        return self.page_with("eval-rst", "automodule::")
+    def modules(self) -> dict[str, str]:
+        """The address of the page that documents each module."""
+        found = {}
+        for page, block in self.directives("eval-rst"):
+            found |= dict.fromkeys(re.findall(r"automodule:: (\S+)", block.text), page.url)
+        return found
 
     @cached_property
     def bibliography(self) -> str:
-        return self.page_with("bibliography")
+        return next((page.url for page, _ in self.directives("bibliography")), self.site)
+
+    def directives(self, kind: str) -> Iterator[tuple[Page, Block]]:
+        """All blocks of this kind, and their pages."""
+        return ((page, block) for page in self.pages.values() for block in walk(page.blocks) if block.kind == kind)
 
     def number(self, page: Page) -> None:
         """Give every block with a label its number, counted in each chapter as the site does."""
@@ -585,7 +588,11 @@ class Writer(Source):
             text += "()" if role in ("func", "meth") else ""
         if not full.startswith("dmol_molnet"):
             return f"`{text}`"
-        return f"[`{text}`]({self.book.api}#{'module-' if role == 'mod' else ''}{full})"
+        module = full
+        while module not in self.book.modules:
+            if not (module := module.rpartition(".")[0]):
+                return f"`{text}`"
+        return f"[`{text}`]({self.book.modules[module]}#{'module-' if module == full else ''}{full})"
 
     def citation(self, keys: list[str], line: int, textual: bool) -> str:
         """(Xu et al., 2019), or in the flow of a sentence Xu et al. (2019), with links to what is cited."""
