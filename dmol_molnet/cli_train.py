@@ -100,8 +100,8 @@ def train(
         typer.Option(
             metavar="FILE|average|kept|H=-13.6,…",
             help="Of the elements: a file of free atoms, least squares, or eV by element; if not told, those of the "
-            "free atoms in DATA, and least squares without any.  With --from, least squares of what MODEL leaves, if "
-            "not told; kept for those of MODEL.",
+            "free atoms in DATA, and least squares without any.  With --from: kept for those of MODEL, average for least "
+            "squares of what it leaves, and if not told, that where the labels are plainly on another zero.",
         ),
     ] = None,
     start: Annotated[
@@ -149,7 +149,8 @@ def train(
     lengths as Å, unless told otherwise.  A model that is replaced is kept as MODEL.previous.keras.
 
     With --from, a trained potential learns another molecule, or another method, from few labels.  Its reference
-    energies are fitted to the new labels, its network is trained further, a committee's members are drawn anew.
+    energies move where the labels have another zero, its network is trained further, a committee's members are drawn
+    anew.
 
     \b
     Examples:
@@ -410,7 +411,7 @@ def _split(
             if untrained:
                 print(f"Free atoms give the reference energies of {named}, and are not trained on.")
             else:
-                print(f"Free atoms of {named} are left out: the reference energies are fitted to what MODEL leaves.")
+                print(f"Free atoms of {named} are left out: reference energies begin with those of MODEL.")
         if share and held_out and whole:
             print("What is held out has compositions of its own, so that errors are those of molecules not seen.")
         elif share and held_out and _like_a_trajectory(molecules):

@@ -83,7 +83,7 @@ def weights(variables):
 
 def test_without_an_epoch_forces_stay_to_the_last_bit_and_energies_but_for_their_zero(known):
     old, new = known.load(), known.load()
-    assert new.finetune(TRAIN, **{**OPTIONS, "epochs": 0}).history == {}
+    assert new.finetune(TRAIN, reference="average", **{**OPTIONS, "epochs": 0}).history == {}
     (e, f), (e_new, f_new) = (one.energy_and_forces(TEST) for one in (old, new))
     np.testing.assert_array_equal(np.array(f), np.array(f_new))
     np.testing.assert_allclose(e_new - e_new[0], e - e[0], atol=1e-9)
@@ -111,7 +111,7 @@ def test_labels_that_it_knows_leave_its_shifts_and_a_zero_by_element_goes_into_t
 def test_what_one_composition_leaves_open_stays_as_it_was(known):
     one = known.load()
     off = np.mean([m.energy for m in TRAIN] - one.energy_and_forces(TRAIN)[0])
-    found, count = refitted(one, TRAIN), {"H": 5, "C": 1, "N": 1, "O": 0}
+    found, count = refitted(one, TRAIN, "average"), {"H": 5, "C": 1, "N": 1, "O": 0}
     delta = {s: found.shifts[s] - shift for s, shift in one.normalisation.shifts.items()}
     # The least change that takes off the mean: along the composition.
     assert delta == pytest.approx({s: off * n / 27 for s, n in count.items()}, abs=1e-6)
@@ -124,7 +124,20 @@ def test_reference_energies_are_kept_or_given_where_told(known):
     assert refitted(one, TRAIN, "kept").shifts == before
     found = refitted(one, moved(says(one, OLD), {"H": 1.0, "C": 1.0, "N": 0.0, "O": 0.0}), {"H": before["H"] + 1.0})
     assert found.shifts == pytest.approx({**before, "H": before["H"] + 1, "C": before["C"] + 1}, abs=1e-5)
-    assert refitted(one, TRAIN, "average") == refitted(one, TRAIN)
+
+
+def test_a_potential_that_is_wrong_about_a_molecule_is_not_on_another_zero(known):
+    one = known.load()
+    before = one.normalisation.shifts
+    # Off by 43 meV an atom, all alike; by 200 as wildly as that; and by 1.9 eV.
+    little, rough = moved(says(one, TRAIN), {"C": 0.2, "H": 0.02, "N": 0.0}), np.random.default_rng(0).normal(size=50)
+    assert refitted(one, little).shifts == before
+    assert refitted(one, little, "average").shifts != before
+    noisy = [replace(m, energy=m.energy + 0.2 * len(m) * (1 + x)) for m, x in zip(says(one, TRAIN), rough, strict=True)]
+    assert refitted(one, noisy).shifts == before
+    plain = refitted(one, moved(says(one, TRAIN), {"C": 5.0, "H": 1.0, "N": 3.0}))
+    assert plain.shifts["C"] - before["C"] > 0.3
+    assert plain == refitted(one, moved(says(one, TRAIN), {"C": 5.0, "H": 1.0, "N": 3.0}), "average")
 
 
 def test_free_atoms_are_no_reference_here(known):
@@ -240,12 +253,12 @@ def test_replayed_labels_ask_of_the_network_what_they_asked_before(known, monkey
     one = known.load()
     before = [m.energy - one.normalisation.reference(m) for m in OLD]
     by = {"H": 1.0, "C": 20.0, "N": 0.0, "O": -7.0}
-    for replay in (OLD, moved(OLD, by)):  # of the old method, and of a third one
+    for replay, method in ((OLD, None), (moved(OLD, by), "average")):  # of the old method, and of a third one
         one = known.load()
         mine = says(one, OLD)
         one.finetune(moved(mine, {"H": 5.0, "C": 6.0, "N": 7.0, "O": 8.0}), replay=replay, reference=None)
         after = [m.energy - one.normalisation.reference(m) for m in seen["replay"]]
-        off = refitted(known.load(), OLD).shifts
+        off = refitted(known.load(), OLD, method).shifts
         offset = {s: off[s] - known.load().normalisation.shifts[s] for s in off}
         expected = [e - sum(offset[s] for s in m.symbols) for e, m in zip(before, OLD, strict=True)]
         np.testing.assert_allclose(after, expected, atol=1e-5)

@@ -3,14 +3,18 @@
     E = sum_i [ shift(z_i) + delta(z_i) + scale(z_i) e_i(x) ]
 
 What the network's weights were trained with stays: its cutoff, its mean number of neighbours, the scales.  Another
-method or code has another zero of energy.  So the shifts, and they alone, are fitted anew, to what the potential leaves
-of the new energies,
+method or code has another zero of energy.  So the shifts, and they alone, are fitted to what the potential leaves of
+the new energies,
 
     delta = argmin sum_g (E_g - E_g^old - sum_{i in g} delta(z_i))^2        the one of least norm, if there are several
 
-where the sum runs over the new molecules and E^old is what the potential says of them.  Labels that it knows leave the
-shifts as they are, a constant for each element goes into them and nowhere else, and where compositions leave a
-combination of elements open, as those of a single molecule do, nothing is changed in that direction.
+where the sum runs over the new molecules and E^old is what the potential says of them.  A constant for each element
+goes into them and nowhere else, and where compositions leave a combination of elements open, as those of a single
+molecule do, nothing is changed in that direction.
+
+A potential that is wrong about a new molecule is not on another zero of energy, and a fit would put all others wrong.
+So unless a fit is asked for, the shifts stay where what it would take off is not plainly a zero: less than 50 meV an
+atom, or less than five times what it leaves (root mean squares over the new molecules).
 
 Then all weights are trained at a smaller rate than new ones, or the readouts alone on a frozen trunk.
 
@@ -42,7 +46,7 @@ import numpy as np
 from dmol_molnet.files import check_labels, free_atoms
 from dmol_molnet.molecules import SYMBOLS, InputError, Molecule, quoted
 from dmol_molnet.nn.potential import Normalisation, Potential, checked_energies
-from dmol_molnet.nn.training import Tuning, fingerprint, fit
+from dmol_molnet.nn.training import Tuning, another_zero, fingerprint, fit
 
 RATES = {"none": 0.005, "trunk": 0.02}
 """The learning rate by what is frozen, if none is told.
@@ -75,8 +79,9 @@ def finetune(
         freeze: "trunk" trains the readouts alone; "none" all weights.
         replay: molecules with old labels to mix in, against forgetting.
         share: how many of an epoch's molecules are old ones; at most as many as there are.
-        reference: None or "average" for shifts fitted to what the potential leaves of the new energies; "kept" for the
-            old ones, if the labels are of the same method; or in eV by element symbol, with a fit of those left out.
+        reference: "average" for shifts fitted to what the potential leaves of the new energies; "kept" for the old
+            ones; None for a fit where the labels are plainly on another zero; or in eV by element symbol, with a fit of
+            those left out.
         learning_rate: of Adam, at the beginning; None for that of `RATES`.
         options: the others of `dmol_molnet.nn.training.fit`; `epochs=0` fits the shifts and draws a committee, and
             trains nothing.  A checkpoint is taken up only from the potential that it began with.
@@ -149,6 +154,9 @@ def refitted(
     if open_:
         counts = np.array([[m.symbols.count(symbol) for symbol in open_] for m in molecules], float)
         delta, _, rank, _ = np.linalg.lstsq(counts, left, rcond=1e-10)
+        sizes = np.array([len(m) for m in molecules])
+        if reference is None and not another_zero(counts @ delta / sizes, (left - counts @ delta) / sizes):
+            return old
         moves |= dict(zip(open_, delta.tolist(), strict=True))
     shifts = {symbol: shift + moves.get(symbol, 0.0) for symbol, shift in old.shifts.items()}
     return replace(old, shifts=shifts, undetermined=len(open_) - int(rank))

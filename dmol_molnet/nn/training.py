@@ -308,7 +308,7 @@ def _follow_zero(potential: Potential, train: Sequence[Molecule]) -> None:
     an_atom = np.array([m.energy / len(m) for m in off])
     labels = np.concatenate([m.forces for m in some])
     knows = np.mean((np.concatenate(forces) - labels) ** 2) < 0.25 * np.mean(labels**2)
-    if not knows or abs(an_atom.mean()) < max(0.05, 5 * an_atom.std()):
+    if not knows or not another_zero(an_atom.mean(), an_atom - an_atom.mean()):
         return
     moves, _ = reference_energies(off)
     shifts = {s: shift + moves.get(s, 0.0) for s, shift in potential.normalisation.shifts.items()}
@@ -319,6 +319,17 @@ def _follow_zero(potential: Potential, train: Sequence[Molecule]) -> None:
         TrainingWarning,
         stacklevel=3,
     )
+
+
+def another_zero(moved: np.ndarray, left: np.ndarray) -> bool:
+    """Whether energies are plainly off by their zero.
+
+    Args:
+        moved: what other reference energies would take off each molecule's, eV an atom.
+        left: what they would leave, eV an atom.
+    """
+    size, rest = (np.sqrt(np.mean(np.square(x))) for x in (moved, left))
+    return bool(size >= max(0.05, 5 * rest))
 
 
 def labels(potential: Potential, molecules: Sequence[Molecule], graph: MolecularGraph) -> Labels:
