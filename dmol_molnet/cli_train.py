@@ -100,8 +100,8 @@ def train(
         typer.Option(
             metavar="FILE|average|kept|H=-13.6,…",
             help="Of the elements: a file of free atoms, least squares, or eV by element; if not told, those of the "
-            "free atoms in DATA, and least squares without any.  With --from: kept for those of MODEL, average for least "
-            "squares of what it leaves, and if not told, that where the labels are plainly on another zero.",
+            "free atoms in DATA, and least squares without any.  With --from: kept for those of MODEL, average for "
+            "least squares of what it leaves, and if not told, that where the labels are plainly on another zero.",
         ),
     ] = None,
     start: Annotated[
