@@ -256,6 +256,13 @@ SMALL = {
 }
 
 
+def test_a_name_leads_to_the_page_of_its_module(export, book):
+    api = {name: f"# {name}\n\n```{{eval-rst}}\n.. automodule:: dmol_molnet.{name}\n```\n" for name in ("wl", "so3")}
+    (cell,) = export("{func}`dmol_molnet.so3.irreps`", **api)
+    assert cell.source == f"[`dmol_molnet.so3.irreps()`]({BASE}book/so3.html#dmol_molnet.so3.irreps)"
+    assert book.api("dmol_molnet.nn.ace.Path") == f"{BASE}book/api_networks.html"
+
+
 @pytest.mark.parametrize(("source", "wanted"), SMALL.values(), ids=SMALL)
 def test_a_construct_becomes_markdown(export, source, wanted):
     assert "\n\n".join(cell.source for cell in export(source)) == wanted

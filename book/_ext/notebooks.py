@@ -255,6 +255,12 @@ class Book:
             found |= dict.fromkeys(re.findall(r"automodule:: (\S+)", block.text), page.url)
         return found
 
+    def api(self, name: str) -> str:
+        """The address of the page that documents a name; else of the site."""
+        while name and name not in self.modules:
+            name = name.rpartition(".")[0]
+        return self.modules.get(name, self.site)
+
     @cached_property
     def bibliography(self) -> str:
         return next((page.url for page, _ in self.directives("bibliography")), self.site)
@@ -588,11 +594,7 @@ class Writer(Source):
             text += "()" if role in ("func", "meth") else ""
         if not full.startswith("dmol_molnet"):
             return f"`{text}`"
-        module = full
-        while module not in self.book.modules:
-            if not (module := module.rpartition(".")[0]):
-                return f"`{text}`"
-        return f"[`{text}`]({self.book.modules[module]}#{'module-' if module == full else ''}{full})"
+        return f"[`{text}`]({self.book.api(full)}#{'module-' if role == 'mod' else ''}{full})"
 
     def citation(self, keys: list[str], line: int, textual: bool) -> str:
         """(Xu et al., 2019), or in the flow of a sentence Xu et al. (2019), with links to what is cited."""
