@@ -307,7 +307,9 @@ def _launch(n: int) -> None:
 
     addresses = loopback(n)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = str(max(cores // n, 1))
+    computing = {"TF_NUM_INTRAOP_THREADS": str(max(cores // n, 1))}
+    if cores // n < 2:  # else XLA takes a second thread in each, and they get in each other's way
+        computing["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     with tempfile.TemporaryDirectory() as folder:
         running = []
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -317,7 +319,7 @@ def _launch(n: int) -> None:
             for k in range(n):
                 config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": k}}
                 told = {"TF_CONFIG": json.dumps(config), LAUNCHED: str(os.getpid())}
-                environment = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ | told
+                environment = computing | os.environ | told
                 command = [sys.executable, "-m", "dmol_molnet", *sys.argv[1:]]
                 with open(Path(folder) / str(k), "wb") as said:
                     silent = {} if k == 0 else {"stdout": subprocess.DEVNULL, "stderr": said}
