@@ -16,10 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from dmol_molnet.nn.workers import loopback
+from dmol_molnet.nn.workers import loopback, threads
 
-THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-XLA = "--xla_cpu_multi_thread_eigen=false"
+THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"} | threads(1)
 MANY, NETWORK = 64, (50e-6, 1.25e9)
 """How many workers the last row is for, and of what network: seconds a message takes, bytes a second (10 Gbit/s)."""
 
@@ -75,7 +74,7 @@ def measured(n: int, size: int, steps: int) -> dict:
     running = []
     for k in range(n):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": k}})
-        environment = os.environ | THREADS | {"TF_CONFIG": config, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": XLA}
+        environment = os.environ | THREADS | {"TF_CONFIG": config, "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [sys.executable, __file__, "--worker", "--molecules", str(size), "--steps", str(steps)]
         running.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     said = [one.communicate()[0] for one in running]

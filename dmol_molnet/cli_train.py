@@ -303,13 +303,11 @@ def _launch(n: int) -> None:
         InputError: one of the others died.
         Exit: with the first one's exit code.
     """
-    from dmol_molnet.nn.workers import loopback
+    from dmol_molnet.nn.workers import loopback, threads
 
     addresses = loopback(n)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    computing = {"TF_NUM_INTRAOP_THREADS": str(max(cores // n, 1))}
-    if cores // n < 2:  # else XLA takes a second thread in each, and they get in each other's way
-        computing["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    computing = threads(max(cores // n, 1))
     with tempfile.TemporaryDirectory() as folder:
         running = []
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -83,6 +83,13 @@ def loopback(n: int) -> list[str]:
     return addresses
 
 
+def threads(n: int) -> dict[str, str]:
+    """Environment variables by which a process computes with so many threads; before it starts TensorFlow."""
+    # With one, XLA would still take a second, and processes that have a core each would get in each other's way.
+    alone = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"} if n == 1 else {}
+    return {"TF_NUM_INTRAOP_THREADS": str(n)} | alone
+
+
 class LostWorkerError(RuntimeError):
     """A worker does not answer any more."""
 
